@@ -1,0 +1,5 @@
+//! The homeserver's client API.
+
+mod transport;
+
+pub use self::transport::{BoxError, Limits, Transport, TransportError};
