@@ -1,0 +1,272 @@
+//! What one commit writes: all of it, or nothing.
+
+use bytes::Bytes;
+use ruma::{OwnedEventId, OwnedRoomId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Account, Fence, Generation, InboxId, LeaseName, NewRow, ParkReason, Position, RawJson,
+    SourceId, Timestamp,
+};
+
+/// Where a source stands.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Checkpoint {
+    /// How far it was read; `None` before the first commit.
+    pub position: Option<Position>,
+    /// How many commits moved it.
+    pub generation: Generation,
+}
+
+/// One atomic change. With [`advance`](Self::advance) it is a *source commit*, without
+/// an *inbox commit* or a plain one.
+///
+/// Not `#[non_exhaustive]`, and without `..` in stores: a field that a store does not
+/// write must not compile.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Whose events these are.
+    pub account: Account,
+    /// The time of the commit.
+    pub now: Timestamp,
+    /// The lease under which it is made, if it needs one.
+    pub owner: Option<Owner>,
+    /// The new position, if the source moved.
+    pub advance: Option<Advance>,
+    /// Events that will not be handled again.
+    pub marks: Vec<OwnedEventId>,
+    /// Rows for the outbox.
+    pub rows: Vec<NewRow>,
+    /// Events that are received and not yet handled, in their order.
+    pub inbox: Vec<NewInboxEvent>,
+    /// Inbox events that are settled.
+    pub inbox_done: Vec<InboxId>,
+    /// Inbox events that are to be tried again later.
+    pub inbox_retry: Vec<InboxRetry>,
+    /// Events that were given up, kept for a person.
+    pub parked: Vec<ParkedEvent>,
+    /// What is now known about rooms, each in full.
+    pub facts: Vec<RoomFacts>,
+    /// Values of handlers and adapters.
+    pub values: Vec<ValueChange>,
+}
+
+impl Batch {
+    /// A batch that changes nothing yet.
+    #[must_use]
+    pub const fn new(account: Account, now: Timestamp) -> Self {
+        Self {
+            account,
+            now,
+            owner: None,
+            advance: None,
+            marks: Vec::new(),
+            rows: Vec::new(),
+            inbox: Vec::new(),
+            inbox_done: Vec::new(),
+            inbox_retry: Vec::new(),
+            parked: Vec::new(),
+            facts: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+}
+
+/// The lease a commit is made under.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Owner {
+    /// Which lease.
+    pub lease: LeaseName,
+    /// The number under which it was granted.
+    pub fence: Fence,
+}
+
+/// Moves the position of a source.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Advance {
+    /// Which source.
+    pub source: SourceId,
+    /// The generation that the batch was computed from.
+    pub expected: Generation,
+    /// The new position; `None` for a source that has none and only counts commits.
+    pub position: Option<Position>,
+}
+
+/// What became of a batch.
+#[must_use = "a stale batch wrote nothing"]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CommitOutcome {
+    /// Durable, in full.
+    Applied,
+    /// Nothing was written: somebody else was first.
+    Stale(Stale),
+}
+
+/// Why a batch was refused whole.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Stale {
+    /// The source moved meanwhile. Holds where it stands now.
+    Source(Checkpoint),
+    /// The lease is no longer held under that number.
+    Owner,
+    /// An inbox event is no longer there.
+    Inbox(InboxId),
+}
+
+/// An event that goes into the inbox.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewInboxEvent {
+    /// The room.
+    pub room: OwnedRoomId,
+    /// The event's id.
+    pub event_id: OwnedEventId,
+    /// The event as it came.
+    pub raw: RawJson,
+    /// When it was received.
+    pub received: Timestamp,
+    /// Whether it was old when it came: after an outage, or from history.
+    pub is_catch_up: bool,
+    /// Tries so far.
+    pub attempts: u32,
+    /// The earliest time of the next try.
+    pub due: Timestamp,
+}
+
+/// An event in the inbox.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InboxEvent {
+    /// Its place.
+    pub id: InboxId,
+    /// The event.
+    pub event: NewInboxEvent,
+}
+
+/// Puts an inbox event off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct InboxRetry {
+    /// Which event.
+    pub id: InboxId,
+    /// Tries so far.
+    pub attempts: u32,
+    /// The earliest time of the next try.
+    pub due: Timestamp,
+}
+
+/// The rooms that have events in the inbox.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InboxLane {
+    /// The room.
+    pub room: OwnedRoomId,
+    /// How many events wait.
+    pub events: u64,
+    /// When the first of them was received.
+    pub oldest: Timestamp,
+}
+
+/// An event that was given up, kept for a person.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ParkedEvent {
+    /// The room.
+    pub room: OwnedRoomId,
+    /// The event's id; `None` if not even that could be read.
+    pub event_id: Option<OwnedEventId>,
+    /// The event as it came.
+    pub raw: RawJson,
+    /// Why.
+    pub reason: ParkReason,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What must be known about a room to act in it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RoomFacts {
+    /// The room.
+    pub room: OwnedRoomId,
+    /// Our own membership.
+    pub membership: Membership,
+    /// Whether it was ever seen to be encrypted. It never goes back.
+    pub encrypted: bool,
+    /// The room that replaces it, once it is upgraded.
+    pub successor: Option<OwnedRoomId>,
+    /// The last event that was received there.
+    pub last_seen: Option<LastSeen>,
+}
+
+impl RoomFacts {
+    /// A room of which nothing is known.
+    #[must_use]
+    pub const fn unknown(room: OwnedRoomId) -> Self {
+        Self {
+            room,
+            membership: Membership::Unknown,
+            encrypted: false,
+            successor: None,
+            last_seen: None,
+        }
+    }
+}
+
+/// The last event received in a room.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LastSeen {
+    /// The event.
+    pub event_id: OwnedEventId,
+    /// When it was received.
+    pub at: Timestamp,
+}
+
+/// Our own membership in a room.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Membership {
+    /// Never seen.
+    Unknown,
+    /// Invited.
+    Invite,
+    /// Joined.
+    Join,
+    /// Left, removed or banned.
+    Leave,
+}
+
+impl Membership {
+    /// Its name in a store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Invite => "invite",
+            Self::Join => "join",
+            Self::Leave => "leave",
+        }
+    }
+}
+
+/// Names a value of a handler or an adapter.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ValueKey {
+    /// Whose value it is.
+    pub namespace: String,
+    /// Which of them.
+    pub key: String,
+}
+
+impl ValueKey {
+    /// The value `key` of `namespace`.
+    pub fn new(namespace: impl Into<String>, key: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            key: key.into(),
+        }
+    }
+}
+
+/// Sets a value, or removes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ValueChange {
+    /// Which value.
+    pub key: ValueKey,
+    /// What it becomes; `None` removes it.
+    pub value: Option<Bytes>,
+}

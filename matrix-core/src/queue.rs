@@ -1,0 +1,187 @@
+//! What the engine needs of a database: the sending side.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use ruma::{OwnedEventId, OwnedUserId};
+
+use crate::{
+    Action, ClaimToken, EndpointClass, LaneId, ParkReason, Row, RowId, RowKey, StoreError,
+    Timestamp,
+};
+
+/// Hands rows to senders, lane by lane.
+///
+/// # Contract
+///
+/// - **Order.** A claim takes the first rows of a lane, in order, and no lane is under
+///   two claims at once. A row that waits holds back its lane and no other.
+/// - **No loss.** A row leaves the queue only by being sent, parked or discarded.
+/// - **Fencing.** A settlement under an old [`ClaimToken`] writes nothing.
+/// - **Durable.** What a call reported survives a crash.
+///
+/// Enqueueing is part of [`StateStore::commit`](crate::StateStore::commit); there is no
+/// other way in.
+#[async_trait]
+pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
+    /// Takes the first due rows of up to `lanes` lanes under a claim each.
+    ///
+    /// Lanes that became due first come first. The claim runs out at `until`; what is
+    /// not settled by then can be claimed again. A claimed row's
+    /// [`first_attempt`](Row::first_attempt) is set durably before it is returned.
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError>;
+
+    /// Writes down what became of claimed rows. One call is one commit.
+    ///
+    /// A lane is free for the next claim when all rows of its claim are settled.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Settled, StoreError>;
+
+    /// When [`claim`](Self::claim) will next have something, paused senders apart;
+    /// `None` if the queue is empty.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// How many rows there are, and how old the oldest is.
+    async fn depth(&self) -> Result<QueueDepth, StoreError>;
+
+    /// Up to `limit` rows in that state, after the row `after`, in their order.
+    async fn list(
+        &self,
+        state: ListState,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError>;
+
+    /// Puts parked rows back into their lanes, due at once, under the same transaction
+    /// ids. Returns how many there were; rows in another state stay as they are.
+    async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Removes parked rows for good. Returns how many there were.
+    async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError>;
+
+    /// What became of rows since `after`, in the order in which it was written.
+    async fn outcomes(
+        &self,
+        after: OutcomeCursor,
+        limit: usize,
+    ) -> Result<Vec<Outcome>, StoreError>;
+}
+
+/// Asks for rows to send.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClaimRequest {
+    /// The time now.
+    pub now: Timestamp,
+    /// How long the claims hold.
+    pub ttl: Duration,
+    /// How many lanes at most.
+    pub lanes: usize,
+    /// How many rows of a lane at most.
+    pub rows_per_lane: usize,
+    /// Senders that wait; a lane whose first row is theirs is passed over.
+    pub paused: Vec<(OwnedUserId, EndpointClass)>,
+}
+
+/// The first rows of one lane, all of one sender and class.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claim {
+    /// Proves the claim.
+    pub token: ClaimToken,
+    /// The lane.
+    pub lane: LaneId,
+    /// Its first rows, in order; at least one.
+    pub rows: Vec<Row>,
+}
+
+/// What became of one claimed row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settlement {
+    /// The row.
+    pub row: RowId,
+    /// The claim it was under.
+    pub token: ClaimToken,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of one claimed row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// It was sent; the event it became, where it makes one. Its link is written too.
+    Sent(Option<OwnedEventId>),
+    /// It is tried again at that time.
+    Retry {
+        /// The earliest time of the next attempt.
+        due: Timestamp,
+        /// Whether this try is counted against the row.
+        counted: bool,
+    },
+    /// It was not tried under this claim and waits as before.
+    Release,
+    /// It is kept for a person.
+    Park(ParkReason),
+    /// It is turned into a record of shadow mode, never to be sent.
+    Shadow,
+    /// Its action is replaced before the next attempt; the claim goes on.
+    Amend(Action),
+}
+
+/// What a call of [`OutboundQueue::settle`] wrote.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settled {
+    /// Rows that were no longer under that claim: nothing was written for them.
+    pub lost: Vec<RowId>,
+}
+
+/// Which rows to list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ListState {
+    /// Waiting or claimed.
+    Waiting,
+    /// Parked.
+    Parked,
+    /// Recorded by shadow mode.
+    Shadow,
+    /// Sent, as far as the records reach back.
+    Sent,
+}
+
+/// How much is in the queue.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct QueueDepth {
+    /// Rows waiting or claimed.
+    pub waiting: u64,
+    /// When the oldest of them was decided.
+    pub oldest: Option<Timestamp>,
+    /// Parked rows.
+    pub parked: u64,
+    /// Rows recorded by shadow mode.
+    pub shadow: u64,
+}
+
+/// How far a host has read the outcomes; the default is the beginning.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct OutcomeCursor(pub u64);
+
+/// What became of a row, durably.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// Where to go on reading after this one.
+    pub cursor: OutcomeCursor,
+    /// The row's key.
+    pub key: RowKey,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub result: OutcomeResult,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OutcomeResult {
+    /// Sent, as this event where it makes one.
+    Sent(Option<OwnedEventId>),
+    /// Parked, for this reason.
+    Parked(ParkReason),
+}
