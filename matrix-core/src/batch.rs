@@ -185,6 +185,8 @@ pub struct RoomFacts {
     pub room: OwnedRoomId,
     /// Our own membership.
     pub membership: Membership,
+    /// When we learned of that membership.
+    pub since: Timestamp,
     /// Whether it was ever seen to be encrypted. It never goes back.
     pub encrypted: bool,
     /// The room that replaces it, once it is upgraded.
@@ -200,6 +202,7 @@ impl RoomFacts {
         Self {
             room,
             membership: Membership::Unknown,
+            since: Timestamp(0),
             encrypted: false,
             successor: None,
             last_seen: None,
