@@ -4,6 +4,7 @@ mod batch;
 mod error;
 mod id;
 mod json;
+mod memory;
 mod queue;
 mod row;
 mod store;
@@ -22,6 +23,7 @@ pub use self::{
         RowId, RowKey, SourceId,
     },
     json::RawJson,
+    memory::MemoryStore,
     queue::{
         Claim, ClaimRequest, ListState, OutboundQueue, Outcome, OutcomeCursor, OutcomeResult,
         QueueDepth, Settled, Settlement, Verdict,

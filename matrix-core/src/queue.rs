@@ -26,14 +26,24 @@ use crate::{
 pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
     /// Takes the first due rows of up to `lanes` lanes under a claim each.
     ///
-    /// Lanes that became due first come first. The claim runs out at `until`; what is
-    /// not settled by then can be claimed again. A claimed row's
-    /// [`first_attempt`](Row::first_attempt) is set durably before it is returned.
+    /// A lane can be claimed when its first waiting or claimed row is due
+    /// (`due <= now`) and no claim on any of its rows holds. Lanes that became so first
+    /// come first, then those with the smaller first row. Of a lane it takes the first
+    /// rows in order, as long as they are due, of one sender's user and one class.
+    ///
+    /// The claim runs out at `now + ttl` (`until <= now`); what is not settled by then
+    /// can be claimed again, and can be settled under the old token until it is. A new
+    /// claim ends the former one for all rows of the lane, also those it does not take.
+    ///
+    /// A claimed row's [`first_attempt`](Row::first_attempt) is set durably, where there
+    /// is none, before it is returned.
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError>;
 
-    /// Writes down what became of claimed rows. One call is one commit.
+    /// Writes down what became of claimed rows, in the order given. One call is one
+    /// commit.
     ///
-    /// A lane is free for the next claim when all rows of its claim are settled.
+    /// A lane is free for the next claim when all rows of its claim are settled;
+    /// [`Verdict::Amend`] does not settle a row.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Settled, StoreError>;
 
     /// When [`claim`](Self::claim) will next have something, paused senders apart;
@@ -51,11 +61,12 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// Puts parked rows back into their lanes, due at once, under the same transaction
-    /// ids. Returns how many there were; rows in another state stay as they are.
+    /// Puts parked rows back into their lanes at their old places, due at once, under
+    /// the same transaction ids, with their attempts. Returns how many there were; rows
+    /// in another state stay as they are.
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Removes parked rows for good. Returns how many there were.
+    /// Removes parked rows for good. Returns how many there were; their keys are free.
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError>;
 
     /// What became of rows since `after`, in the order in which it was written.
@@ -117,7 +128,8 @@ pub enum Verdict {
         /// Whether this try is counted against the row.
         counted: bool,
     },
-    /// It was not tried under this claim and waits as before.
+    /// It was not tried under this claim and waits as before: due when it was, and
+    /// without a first attempt if this claim was the first.
     Release,
     /// It is kept for a person.
     Park(ParkReason),

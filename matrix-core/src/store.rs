@@ -22,6 +22,10 @@ use crate::{
 ///   about an inbox event that is gone writes nothing.
 /// - **Idempotent.** Storing a mark, a row key or a fact again changes nothing.
 /// - **No clock, no randomness.** The same calls leave the same contents.
+/// - **No id comes back.** Ids of rows and inbox events, claim tokens, cursors and
+///   fences only grow, also over restarts and when the newest was removed.
+///
+/// Accounts share nothing but sources, values, leases and the outbox.
 ///
 /// Errors are retryable where [`StoreError::is_retryable`] says so, on every method.
 #[async_trait]
@@ -30,6 +34,8 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     async fn checkpoint(&self, source: &SourceId) -> Result<Checkpoint, StoreError>;
 
     /// For each of `events`, whether `account` has a mark for it.
+    ///
+    /// A room's [`last_seen`](RoomFacts::last_seen) event counts as marked.
     async fn seen(
         &self,
         account: &Account,
@@ -38,9 +44,16 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
 
     /// Writes one batch: all of it, durably, or nothing.
     ///
+    /// Checked in this order: the owner (the lease was not released or taken over under
+    /// another fence; that it ran out does not matter while nobody else took it), the
+    /// source's generation, and that the inbox events exist and are `account`'s. An
+    /// applied [`advance`](Batch::advance) makes the generation one larger.
+    ///
     /// Rows whose key is there already (waiting, parked, shadow or sent and not yet
     /// pruned) are left as they are. Order within a lane is the order of the commits,
-    /// and within a batch the order of its rows.
+    /// and within a batch the order of its rows. A row that is
+    /// [parked](crate::Disposition::Park) from the start has an outcome at the time of
+    /// the batch. Where a batch names a room or a value twice, the last one holds.
     ///
     /// # Errors
     ///
@@ -94,15 +107,18 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     async fn values(&self, keys: &[ValueKey]) -> Result<Vec<Option<Bytes>>, StoreError>;
 
     /// The event that a host's message is linked to.
+    ///
+    /// Links are one to one: a newer one replaces what either side was linked to. They
+    /// are not pruned.
     async fn linked_event(&self, link: &HostLink) -> Result<Option<OwnedEventId>, StoreError>;
 
     /// The host's message that an event is linked to.
     async fn linked_host(&self, event: &ruma::EventId) -> Result<Option<HostLink>, StoreError>;
 
-    /// Takes or renews a lease.
+    /// Takes or renews a lease, from then on until `now + ttl`.
     ///
-    /// A holder that still has it keeps its fence; one that takes it over after it ran
-    /// out gets a larger one.
+    /// A holder that still has it keeps its fence. Whoever takes it after it ran out
+    /// (`until <= now`) or was released gets a larger one, also its former holder.
     async fn lease(&self, request: LeaseRequest) -> Result<LeaseOutcome, StoreError>;
 
     /// Lets go of a lease that is held under `fence`; another fence changes nothing.
@@ -111,7 +127,10 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// Forgets what is past its age or count. One call does a bounded amount of work.
     async fn prune(&self, limits: PruneLimits) -> Result<Pruned, StoreError>;
 
-    /// Waits for running calls and lets go of files and connections. Later calls fail.
+    /// Waits for running calls and lets go of files and connections.
+    ///
+    /// Later calls fail with [`StoreErrorKind::Closed`](crate::StoreErrorKind::Closed);
+    /// only closing again is no error.
     async fn close(&self) -> Result<(), StoreError>;
 }
 
@@ -143,16 +162,17 @@ pub enum LeaseOutcome {
 /// What may be forgotten.
 ///
 /// The event that is a room's [`last_seen`](RoomFacts::last_seen) keeps its mark
-/// whatever the limits say: a redelivery of it can always happen.
+/// whatever the limits say: a redelivery of it can always happen. Counts are of the
+/// whole store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PruneLimits {
     /// Marks set before this time go.
     pub marks_before: Timestamp,
     /// At most about this many marks stay, the newest.
     pub marks_max: u64,
-    /// Records of sent rows and shadow rows from before this time go.
+    /// Rows sent, rows recorded by shadow mode and outcomes from before this time go.
     pub records_before: Timestamp,
-    /// At most about this many records of each of the two kinds stay, the newest.
+    /// At most about this many of each of these three stay, the newest.
     pub records_max: u64,
     /// At most this many parked events stay, the newest.
     pub parked_events_max: u64,
@@ -163,7 +183,7 @@ pub struct PruneLimits {
 pub struct Pruned {
     /// Marks.
     pub marks: u64,
-    /// Records of sent and shadow rows.
+    /// Records of sent and shadow rows; outcomes are not counted.
     pub records: u64,
     /// Parked events.
     pub parked_events: u64,

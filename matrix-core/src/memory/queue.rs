@@ -1,0 +1,223 @@
+//! The outbox: what goes in, what is handed out, and what is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    time::Duration,
+};
+
+use super::record::{Links, Outcomes};
+use crate::{
+    Claim, ClaimRequest, ClaimToken, Disposition, LaneId, ListState, NewRow, OutcomeResult,
+    QueueDepth, Row, RowId, RowKey, RowState, Timestamp,
+};
+
+/// All rows, and what became of them.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) rows: BTreeMap<RowId, Entry>,
+    pub(super) keys: BTreeMap<RowKey, RowId>,
+    /// The waiting and claimed rows of each lane. No set is empty.
+    pub(super) lanes: BTreeMap<LaneId, BTreeSet<RowId>>,
+    pub(super) outcomes: Outcomes,
+    pub(super) links: Links,
+    last_row: RowId,
+    last_token: ClaimToken,
+}
+
+/// A row with what only the store needs to know of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) row: Row,
+    /// When it may be sent; it outlasts a claim, for the row may come back from it.
+    pub(super) due: Timestamp,
+    /// When its claim runs out, if it is claimed.
+    pub(super) until: Timestamp,
+    /// Whether the current claim was the first to hand it to a sender.
+    pub(super) is_first_claim: bool,
+    /// When it came into its present state, if that is sent or shadow.
+    pub(super) settled: Timestamp,
+}
+
+impl Entry {
+    pub(super) fn wait_until(&mut self, due: Timestamp) {
+        self.due = due;
+        self.row.state = RowState::Waiting { due };
+    }
+
+    const fn is_claimed(&self) -> bool {
+        matches!(self.row.state, RowState::Claimed { .. })
+    }
+
+    const fn is_listed_as(&self, which: ListState) -> bool {
+        match self.row.state {
+            RowState::Waiting { .. } | RowState::Claimed { .. } => {
+                matches!(which, ListState::Waiting)
+            }
+            RowState::Parked { .. } => matches!(which, ListState::Parked),
+            RowState::Shadow => matches!(which, ListState::Shadow),
+            RowState::Sent { .. } => matches!(which, ListState::Sent),
+        }
+    }
+}
+
+impl Queue {
+    /// Takes a row in. A key that is there in any state changes nothing.
+    pub(super) fn enqueue(&mut self, row: NewRow, now: Timestamp) {
+        let NewRow {
+            key,
+            lane,
+            sender,
+            class,
+            transaction_id,
+            body,
+            disposition,
+            created,
+        } = row;
+        if self.keys.contains_key(&key) {
+            return;
+        }
+        self.last_row.0 += 1;
+        let id = self.last_row;
+        self.keys.insert(key.clone(), id);
+        let state = match disposition {
+            Disposition::Send => {
+                self.lanes.entry(lane.clone()).or_default().insert(id);
+                RowState::Waiting { due: created }
+            }
+            Disposition::Shadow => RowState::Shadow,
+            Disposition::Park(reason) => {
+                let result = OutcomeResult::Parked(reason.clone());
+                self.outcomes.push(key.clone(), now, result);
+                RowState::Parked { reason }
+            }
+        };
+        let row = Row {
+            id,
+            key,
+            lane,
+            sender,
+            class,
+            transaction_id,
+            body,
+            created,
+            attempts: 0,
+            first_attempt: None,
+            state,
+        };
+        let entry = Entry {
+            row,
+            due: created,
+            until: Timestamp::default(),
+            is_first_claim: false,
+            settled: now,
+        };
+        self.rows.insert(id, entry);
+    }
+
+    pub(super) fn claim(&mut self, request: ClaimRequest) -> Vec<Claim> {
+        let ClaimRequest {
+            now,
+            ttl,
+            lanes,
+            rows_per_lane,
+            paused,
+        } = request;
+        if rows_per_lane == 0 {
+            return Vec::new();
+        }
+        let mut ready: Vec<(Timestamp, RowId, LaneId)> = Vec::new();
+        for (lane, rows) in &self.lanes {
+            let (Some(since), Some(head)) = (self.free_at(rows), self.head(rows)) else {
+                continue;
+            };
+            let Row { sender, class, .. } = &head.row;
+            let is_paused = |(user, of): &(_, _)| *user == sender.user && of == class;
+            if since <= now && !paused.iter().any(is_paused) {
+                ready.push((since, head.row.id, lane.clone()));
+            }
+        }
+        ready.sort();
+        ready.truncate(lanes);
+        let lanes = ready.into_iter().map(|(_, _, lane)| lane);
+        lanes
+            .map(|lane| self.claim_lane(lane, now, ttl, rows_per_lane))
+            .collect()
+    }
+
+    /// Claims the first rows of a lane that is free and whose head is due.
+    fn claim_lane(&mut self, lane: LaneId, now: Timestamp, ttl: Duration, most: usize) -> Claim {
+        self.last_token.0 += 1;
+        let token = self.last_token;
+        let ids = self.lanes.get(&lane).cloned().unwrap_or_default();
+        let mut of = None;
+        let mut is_in_run = true;
+        let mut rows = Vec::new();
+        for id in ids {
+            let Some(entry) = self.rows.get_mut(&id) else {
+                continue;
+            };
+            // A former claim that ran out ends here for all its rows, also for those
+            // that are not taken now: a lane is never under two claims.
+            entry.wait_until(entry.due);
+            let kind = (entry.row.sender.user.clone(), entry.row.class);
+            is_in_run &= rows.len() < most && entry.due <= now;
+            is_in_run &= *of.get_or_insert_with(|| kind.clone()) == kind;
+            if is_in_run {
+                entry.is_first_claim = entry.row.first_attempt.is_none();
+                entry.row.first_attempt.get_or_insert(now);
+                entry.row.state = RowState::Claimed { token };
+                entry.until = now + ttl;
+                rows.push(entry.row.clone());
+            }
+        }
+        Claim { token, lane, rows }
+    }
+
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let lanes = self.lanes.values();
+        lanes.filter_map(|rows| self.free_at(rows)).min()
+    }
+
+    /// When a lane can be claimed: its head is due, and no claim on any of its rows holds.
+    fn free_at(&self, lane: &BTreeSet<RowId>) -> Option<Timestamp> {
+        let claims = lane
+            .iter()
+            .filter_map(|id| self.rows.get(id))
+            .filter(|entry| entry.is_claimed())
+            .map(|entry| entry.until);
+        claims.chain(Some(self.head(lane)?.due)).max()
+    }
+
+    fn head(&self, lane: &BTreeSet<RowId>) -> Option<&Entry> {
+        self.rows.get(lane.first()?)
+    }
+
+    pub(super) fn depth(&self) -> QueueDepth {
+        let count = |which| {
+            let all = self.rows.values();
+            all.filter(|entry| entry.is_listed_as(which)).count() as u64
+        };
+        let waiting = self.rows.values();
+        QueueDepth {
+            waiting: count(ListState::Waiting),
+            oldest: waiting
+                .filter(|entry| entry.is_listed_as(ListState::Waiting))
+                .map(|entry| entry.row.created)
+                .min(),
+            parked: count(ListState::Parked),
+            shadow: count(ListState::Shadow),
+        }
+    }
+
+    pub(super) fn list(&self, which: ListState, after: Option<RowId>, limit: usize) -> Vec<Row> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = self.rows.range((start, Bound::Unbounded));
+        later
+            .map(|(_, entry)| entry)
+            .filter(|entry| entry.is_listed_as(which))
+            .take(limit)
+            .map(|entry| entry.row.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,110 @@
+//! What becomes of rows: the worker's word, and a person's.
+
+use super::queue::{Entry, Queue};
+use crate::{OutcomeResult, RowId, RowState, Settled, Settlement, Timestamp, Verdict};
+
+impl Queue {
+    pub(super) fn settle(&mut self, settlements: Vec<Settlement>) -> Settled {
+        let mut settled = Settled::default();
+        for settlement in settlements {
+            let row = settlement.row;
+            if self.settle_one(settlement).is_none() {
+                settled.lost.push(row);
+            }
+        }
+        settled
+    }
+
+    /// `None` when the row is no longer under that claim.
+    fn settle_one(&mut self, settlement: Settlement) -> Option<()> {
+        let Settlement {
+            row: id,
+            token,
+            verdict,
+            at,
+        } = settlement;
+        let entry = self.rows.get_mut(&id)?;
+        if entry.row.state != (RowState::Claimed { token }) {
+            return None;
+        }
+        match verdict {
+            Verdict::Retry { due, counted } => {
+                entry.row.attempts += u32::from(counted);
+                entry.wait_until(due);
+            }
+            Verdict::Release => {
+                if entry.is_first_claim {
+                    entry.row.first_attempt = None;
+                }
+                entry.wait_until(entry.due);
+            }
+            Verdict::Amend(action) => entry.row.body.action = action,
+            Verdict::Sent(event) => {
+                let result = OutcomeResult::Sent(event.clone());
+                self.outcomes.push(entry.row.key.clone(), at, result);
+                if let (Some(link), Some(event)) = (&entry.row.body.link, &event) {
+                    self.links.set(link, event.clone());
+                }
+                let state = RowState::Sent { event_id: event };
+                self.leave_lane(id, state, at);
+            }
+            Verdict::Park(reason) => {
+                let result = OutcomeResult::Parked(reason.clone());
+                self.outcomes.push(entry.row.key.clone(), at, result);
+                self.leave_lane(id, RowState::Parked { reason }, at);
+            }
+            Verdict::Shadow => self.leave_lane(id, RowState::Shadow, at),
+        }
+        Some(())
+    }
+
+    fn leave_lane(&mut self, id: RowId, state: RowState, at: Timestamp) {
+        let Some(entry) = self.rows.get_mut(&id) else {
+            return;
+        };
+        entry.row.state = state;
+        entry.settled = at;
+        if let Some(lane) = self.lanes.get_mut(&entry.row.lane) {
+            lane.remove(&id);
+            if lane.is_empty() {
+                self.lanes.remove(&entry.row.lane);
+            }
+        }
+    }
+
+    /// The rows come back to their old place: ids are the order of a lane.
+    pub(super) fn requeue(&mut self, rows: &[RowId], now: Timestamp) -> u64 {
+        let mut requeued = 0;
+        for id in rows {
+            if let Some(entry) = self.rows.get_mut(id).filter(|entry| is_parked(entry)) {
+                entry.wait_until(now);
+                let lane = self.lanes.entry(entry.row.lane.clone());
+                lane.or_default().insert(*id);
+                requeued += 1;
+            }
+        }
+        requeued
+    }
+
+    pub(super) fn discard(&mut self, rows: &[RowId]) -> u64 {
+        let mut discarded = 0;
+        for id in rows {
+            if self.rows.get(id).is_some_and(is_parked) {
+                self.forget(*id);
+                discarded += 1;
+            }
+        }
+        discarded
+    }
+
+    /// Removes a row that is in no lane. Its key can be used again.
+    pub(super) fn forget(&mut self, id: RowId) {
+        if let Some(entry) = self.rows.remove(&id) {
+            self.keys.remove(&entry.row.key);
+        }
+    }
+}
+
+const fn is_parked(entry: &Entry) -> bool {
+    matches!(entry.row.state, RowState::Parked { .. })
+}
