@@ -1,0 +1,92 @@
+//! No plaintext into an encrypted room.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use ruma::OwnedRoomId;
+
+use crate::{
+    Action, Row, SendError, StoreError,
+    pipeline::{encrypted, warn_encrypted},
+    shared::Shared,
+};
+
+/// So many rooms are remembered as read; beyond that they are read again.
+const MAX_ROOMS: usize = 10_000;
+
+/// Asks about a room's encryption before the first message into it, after every start
+/// and every outage of the source; from then on the source tells.
+#[derive(Debug, Default)]
+pub(super) struct EncryptionGate {
+    /// By room: at which outage it was read, and what it said.
+    read: Mutex<BTreeMap<OwnedRoomId, (u64, bool)>>,
+}
+
+/// Why a row did not pass.
+#[derive(Debug)]
+pub(super) enum Held {
+    Store(StoreError),
+    Send(SendError),
+}
+
+impl EncryptionGate {
+    /// Passes rows that may be sent as they are.
+    pub(super) async fn pass(&self, shared: &Shared, row: &Row) -> Result<(), Held> {
+        if !matches!(row.body.action, Action::Message { .. }) {
+            return Ok(());
+        }
+        let room = row.body.address.room();
+        if self.is_encrypted(shared, row, room).await? {
+            warn_encrypted(shared, room, shared.now());
+            return Err(Held::Send(SendError::Refused(encrypted())));
+        }
+        Ok(())
+    }
+
+    async fn is_encrypted(
+        &self,
+        shared: &Shared,
+        row: &Row,
+        room: &OwnedRoomId,
+    ) -> Result<bool, Held> {
+        let facts = shared
+            .store
+            .facts(&shared.account, &[room])
+            .await
+            .map_err(Held::Store)?;
+        if facts.into_iter().flatten().any(|facts| facts.encrypted) {
+            return Ok(true);
+        }
+        let outage = shared.outages();
+        if let Some((at, is_encrypted)) = self.read(room)
+            && at == outage
+        {
+            return Ok(is_encrypted);
+        }
+        let is_encrypted = shared
+            .sender
+            .is_encrypted(&row.sender, room)
+            .await
+            .map_err(Held::Send)?;
+        self.remember(room, outage, is_encrypted);
+        Ok(is_encrypted)
+    }
+
+    fn read(&self, room: &OwnedRoomId) -> Option<(u64, bool)> {
+        self.read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(room)
+            .copied()
+    }
+
+    fn remember(&self, room: &OwnedRoomId, outage: u64, is_encrypted: bool) {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.len() >= MAX_ROOMS {
+            read.clear();
+        }
+        read.insert(room.clone(), (outage, is_encrypted));
+    }
+}

@@ -1,0 +1,115 @@
+//! The rooms that have events in the inbox, and whose turn it is.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ruma::{OwnedRoomId, RoomId};
+
+use crate::{InboxEvent, InboxId, Timestamp};
+
+/// Rooms with events in the inbox. Their events are in the store; of each only the
+/// first few are held.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    rooms: BTreeMap<OwnedRoomId, Room>,
+    /// Rooms whose first event waits for nothing but a free place.
+    ready: VecDeque<OwnedRoomId>,
+    /// Rooms whose first event waits for its time.
+    delayed: BTreeSet<(Timestamp, OwnedRoomId)>,
+    running: usize,
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    page: VecDeque<InboxEvent>,
+    running: Option<InboxId>,
+}
+
+impl Backlog {
+    pub(super) fn contains(&self, room: &RoomId) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// A room has events in the inbox and none of them is being handled.
+    pub(super) fn add(&mut self, room: OwnedRoomId) {
+        if self.rooms.insert(room.clone(), Room::default()).is_none() {
+            self.ready.push_back(room);
+        }
+    }
+
+    /// A room's events went to the inbox while the first of them is being handled.
+    pub(super) fn add_running(&mut self, room: OwnedRoomId, id: InboxId) {
+        self.rooms.insert(
+            room,
+            Room {
+                page: VecDeque::new(),
+                running: Some(id),
+            },
+        );
+        self.running += 1;
+    }
+
+    /// How many rooms are being handled.
+    pub(super) const fn running(&self) -> usize {
+        self.running
+    }
+
+    /// The next room whose turn it is at `now`, with its first event if that is held.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<OwnedRoomId> {
+        while let Some((due, room)) = self.delayed.first().cloned()
+            && due <= now
+        {
+            self.delayed.pop_first();
+            self.ready.push_back(room);
+        }
+        self.ready.pop_front()
+    }
+
+    /// When the next delayed room has its turn.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.delayed.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the first held event of `room`.
+    pub(super) fn pop(&mut self, room: &RoomId) -> Option<InboxEvent> {
+        self.rooms.get_mut(room)?.page.pop_front()
+    }
+
+    /// Holds the first events of `room`, as read from the store.
+    pub(super) fn fill(&mut self, room: &RoomId, page: Vec<InboxEvent>) {
+        if let Some(held) = self.rooms.get_mut(room) {
+            held.page = page.into();
+        }
+    }
+
+    /// The event is being handled.
+    pub(super) fn start(&mut self, room: &RoomId, id: InboxId) {
+        if let Some(held) = self.rooms.get_mut(room) {
+            held.running = Some(id);
+            self.running += 1;
+        }
+    }
+
+    /// The running event of `room` came to an end; the room has its turn again once
+    /// the end is committed.
+    pub(super) fn finish(&mut self, room: &RoomId) -> Option<InboxId> {
+        let id = self.rooms.get_mut(room)?.running.take()?;
+        self.running -= 1;
+        Some(id)
+    }
+
+    /// What the room's last event led to is committed.
+    pub(super) fn proceed(&mut self, room: OwnedRoomId) {
+        self.ready.push_back(room);
+    }
+
+    /// The first event of `room` waits until `due`; it is read anew then.
+    pub(super) fn delay(&mut self, room: OwnedRoomId, due: Timestamp) {
+        self.fill(&room, Vec::new());
+        self.delayed.insert((due, room));
+    }
+
+    /// The room has no events in the inbox any more.
+    pub(super) fn remove(&mut self, room: &RoomId) {
+        self.rooms.remove(room);
+    }
+}

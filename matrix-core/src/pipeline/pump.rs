@@ -1,0 +1,152 @@
+//! Keeps one batch of the source ready, so that fetching overlaps with handling.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Position, Source, SourceBatch, SourceError, Status, chain, shared::Shared};
+
+/// A source that is being read ahead by one batch.
+pub(crate) struct Pump {
+    batches: mpsc::Receiver<SourceBatch>,
+    stop: CancellationToken,
+    task: JoinHandle<Box<dyn Source>>,
+}
+
+impl Pump {
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        source: Box<dyn Source>,
+        position: Option<Position>,
+    ) -> Self {
+        let (sender, batches) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let reader = Reader {
+            shared,
+            source,
+            position,
+            failures: 0,
+            is_behind: true,
+        };
+        let task = tokio::spawn(reader.run(sender, stop.clone()));
+        Self {
+            batches,
+            stop,
+            task,
+        }
+    }
+
+    /// The next batch; `None` never comes while the pump runs.
+    pub(crate) async fn next(&mut self) -> Option<SourceBatch> {
+        self.batches.recv().await
+    }
+
+    /// Stops reading and gives the source back; `None` if its task panicked.
+    pub(crate) async fn stop(self) -> Option<Box<dyn Source>> {
+        self.stop.cancel();
+        drop(self.batches);
+        self.task.await.ok()
+    }
+}
+
+struct Reader {
+    shared: Arc<Shared>,
+    source: Box<dyn Source>,
+    position: Option<Position>,
+    failures: u32,
+    /// Whether something may have happened while nobody listened.
+    is_behind: bool,
+}
+
+/// A rejected account is asked about again this often: no hot loop, no restart needed.
+const ACCOUNT_RETRY: Duration = Duration::from_secs(30);
+
+impl Reader {
+    async fn run(
+        mut self,
+        batches: mpsc::Sender<SourceBatch>,
+        stop: CancellationToken,
+    ) -> Box<dyn Source> {
+        loop {
+            let step = async {
+                match self.read().await {
+                    Ok(batch) => batches.send(batch).await.is_ok(),
+                    Err(delay) => {
+                        self.shared.clock.sleep(delay).await;
+                        true
+                    }
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.source,
+                goes_on = step => if !goes_on { return self.source },
+            }
+        }
+    }
+
+    /// The next batch, or how long to wait.
+    async fn read(&mut self) -> Result<SourceBatch, Duration> {
+        match self.source.next(self.position.as_ref()).await {
+            Ok(mut batch) => {
+                self.recovered();
+                batch.is_catch_up |= std::mem::take(&mut self.is_behind);
+                if batch.position.is_some() {
+                    self.position.clone_from(&batch.position);
+                }
+                Ok(batch)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn recovered(&mut self) {
+        let health = &self.shared.health;
+        health.synced(self.shared.now());
+        for code in ["sync", "account", "sync_token"] {
+            if health.clear(code) {
+                tracing::info!(source = %self.source.id(), "reading again");
+            }
+        }
+        self.failures = 0;
+    }
+
+    fn failed(&mut self, error: &SourceError) -> Duration {
+        self.failures += 1;
+        if self.failures == 1 {
+            self.is_behind = true;
+            self.shared.note_outage();
+        }
+        let backoff = self.shared.reconnect_delay(self.failures);
+        let (code, status, advice, delay) = match error {
+            SourceError::Away { retry_after, .. } => {
+                let delay = retry_after.map_or(backoff, |asked| asked.max(backoff));
+                (
+                    "sync",
+                    Status::Degraded,
+                    "it is tried again by itself",
+                    delay,
+                )
+            }
+            SourceError::Account { trouble, .. } => {
+                ("account", Status::Failed, trouble.advice(), ACCOUNT_RETRY)
+            }
+            SourceError::Position { .. } => (
+                "sync_token",
+                Status::Failed,
+                "check that the store belongs to this homeserver and account",
+                ACCOUNT_RETRY,
+            ),
+        };
+        let message = format!("{}; {advice}", chain(error));
+        if self
+            .shared
+            .health
+            .raise(code, status, &message, self.shared.now())
+        {
+            tracing::warn!(source = %self.source.id(), code, "{message}");
+        }
+        delay
+    }
+}

@@ -1,0 +1,125 @@
+//! From what a handler decided to rows of the outbox.
+
+use std::collections::BTreeMap;
+
+use ruma::{EventId, OwnedEventId, OwnedRoomId};
+
+use crate::{
+    Action, Address, Disposition, LaneId, NewRow, OrderPolicy, ParkCode, ParkReason, RowBody,
+    RowKey, StoreError, Timestamp, effect::Send, shared::Shared,
+};
+
+/// Of the 65,536 bytes of an event this much is left for its envelope.
+const ENVELOPE: usize = 2_048;
+
+/// The longest content of an event, in bytes of JSON.
+pub const MAX_CONTENT: usize = 65_536 - ENVELOPE;
+
+/// Makes rows, and remembers for one commit which rooms are encrypted.
+pub(super) struct RowMaker<'a> {
+    shared: &'a Shared,
+    encrypted: BTreeMap<OwnedRoomId, bool>,
+}
+
+impl<'a> RowMaker<'a> {
+    /// `encrypted` is what this commit itself is about to write about rooms.
+    pub(super) const fn new(shared: &'a Shared, encrypted: BTreeMap<OwnedRoomId, bool>) -> Self {
+        Self { shared, encrypted }
+    }
+
+    /// The rows of the effects of one event.
+    pub(super) async fn effects(
+        &mut self,
+        cause: &EventId,
+        sends: Vec<Send>,
+    ) -> Result<Vec<NewRow>, StoreError> {
+        let mut rows = Vec::with_capacity(sends.len());
+        for (index, send) in sends.into_iter().enumerate() {
+            let key = RowKey::effect(&self.shared.account, cause, index);
+            rows.push(self.row(key, Some(cause.to_owned()), send).await?);
+        }
+        Ok(rows)
+    }
+
+    /// One row.
+    pub(super) async fn row(
+        &mut self,
+        key: RowKey,
+        cause: Option<OwnedEventId>,
+        send: Send,
+    ) -> Result<NewRow, StoreError> {
+        let disposition = self.disposition(&send).await?;
+        let Send {
+            room,
+            class,
+            action,
+        } = send;
+        let sender = self.shared.identity.clone();
+        Ok(NewRow {
+            lane: LaneId::from(&*room),
+            transaction_id: key.transaction_id(&sender.user),
+            key,
+            sender,
+            class,
+            body: RowBody {
+                action,
+                address: Address::Room(room),
+                cause,
+                deadline: None,
+                order: OrderPolicy::GoOn,
+                link: None,
+            },
+            disposition,
+            created: self.now(),
+        })
+    }
+
+    async fn disposition(&mut self, send: &Send) -> Result<Disposition, StoreError> {
+        let policy = self.shared.policy();
+        if policy.is_silent(&send.room, send.class) {
+            return Ok(Disposition::Shadow);
+        }
+        if let Some(reason) = too_large(&send.action) {
+            return Ok(Disposition::Park(reason));
+        }
+        let is_message = matches!(send.action, Action::Message { .. });
+        if is_message && self.is_encrypted(&send.room).await? {
+            return Ok(Disposition::Park(encrypted()));
+        }
+        Ok(Disposition::Send)
+    }
+
+    async fn is_encrypted(&mut self, room: &OwnedRoomId) -> Result<bool, StoreError> {
+        if let Some(known) = self.encrypted.get(room) {
+            return Ok(*known);
+        }
+        let Shared { store, account, .. } = self.shared;
+        let facts = store.facts(account, &[room]).await?.pop().flatten();
+        let is_encrypted = facts.is_some_and(|facts| facts.encrypted);
+        self.encrypted.insert(room.clone(), is_encrypted);
+        Ok(is_encrypted)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+}
+
+/// Why nothing is sent into an encrypted room.
+pub(crate) fn encrypted() -> ParkReason {
+    ParkReason::new(
+        ParkCode::Encrypted,
+        "the room is encrypted; plain messages are not sent there",
+    )
+}
+
+fn too_large(action: &Action) -> Option<ParkReason> {
+    let (Action::Message { content, .. } | Action::State { content, .. }) = action else {
+        return None;
+    };
+    let size = content.as_str().len();
+    (size > MAX_CONTENT).then(|| {
+        let detail = format!("the content has {size} bytes, an event holds {MAX_CONTENT}");
+        ParkReason::new(ParkCode::TooLarge, detail)
+    })
+}

@@ -1,0 +1,71 @@
+//! The engine's bounds and times.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{Backoff, RetryPolicy};
+
+/// The engine's bounds and times. The defaults suit a bot in some hundred rooms.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a batch waits for its handlers before what is unfinished goes to the
+    /// inbox and the source moves on.
+    pub grace: Duration,
+    /// How many rooms of a batch are handled at once.
+    pub parallel_rooms: usize,
+    /// How many rooms are handled at once from the inbox.
+    pub inbox_rooms: usize,
+    /// How long a handler may take.
+    pub handler_timeout: Duration,
+    /// How often a handler may ask to be called again for one event.
+    pub handler_attempts: u32,
+    /// How long an event is remembered as handled.
+    pub marks_ttl: Duration,
+    /// How many events are remembered as handled, at most.
+    pub marks_max: u64,
+    /// How long records of sent and shadow rows are kept.
+    pub records_ttl: Duration,
+    /// How many of each are kept, at most.
+    pub records_max: u64,
+    /// How many parked events are kept, at most.
+    pub parked_events_max: u64,
+    /// How many requests that send are under way at once. Beyond some eight a
+    /// homeserver gives longer waits, not more throughput.
+    pub in_flight: usize,
+    /// How many rows of one lane are claimed at once.
+    pub rows_per_lane: usize,
+    /// How long a claim on a lane holds.
+    pub claim_ttl: Duration,
+    /// How often a row on which the homeserver fails is tried while others go through.
+    pub send_attempts: u32,
+    /// How long to wait for a homeserver that is away.
+    pub reconnect: Arc<dyn RetryPolicy>,
+    /// How long to wait for a row on which the homeserver fails.
+    pub retry: Arc<dyn RetryPolicy>,
+    /// How long requests under way may take when the engine is told to stop.
+    pub stop_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            grace: Duration::from_secs(1),
+            parallel_rooms: 64,
+            inbox_rooms: 256,
+            handler_timeout: Duration::from_secs(10 * 60),
+            handler_attempts: 10,
+            marks_ttl: 30 * DAY,
+            marks_max: 1_000_000,
+            records_ttl: 30 * DAY,
+            records_max: 100_000,
+            parked_events_max: 10_000,
+            in_flight: 8,
+            rows_per_lane: 8,
+            claim_ttl: Duration::from_secs(10 * 60),
+            send_attempts: 8,
+            reconnect: Arc::new(Backoff::RECONNECT),
+            retry: Arc::new(Backoff::ROW),
+            stop_within: Duration::from_secs(3),
+        }
+    }
+}

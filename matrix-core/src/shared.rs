@@ -1,0 +1,92 @@
+//! What the pipeline and the dispatcher of one engine share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    Account, Clock, EventHandler, HealthBoard, Identity, Policy, Random, Sender, Settings, Store,
+    Timestamp,
+};
+
+pub(crate) struct Shared {
+    pub(crate) account: Account,
+    pub(crate) identity: Identity,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) handler: Arc<dyn EventHandler>,
+    pub(crate) sender: Arc<dyn Sender>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) policy: watch::Receiver<Arc<Policy>>,
+    pub(crate) settings: Settings,
+    pub(crate) health: HealthBoard,
+    /// Names this engine among those that ask for the account's lease.
+    pub(crate) holder: String,
+    /// Rows were enqueued, or became due.
+    pub(crate) enqueued: Notify,
+    /// How often the source was lost; what was learned before may be out of date.
+    outages: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        parts: crate::Parts,
+        policy: watch::Receiver<Arc<Policy>>,
+        settings: Settings,
+        health: HealthBoard,
+    ) -> Self {
+        let crate::Parts {
+            identity,
+            store,
+            sender,
+            handler,
+            clock,
+            random,
+        } = parts;
+        let holder = format!("{:016x}{:016x}", random.next_u64(), random.next_u64());
+        Self {
+            holder,
+            account: Account::from(&*identity.user),
+            identity,
+            store,
+            handler,
+            sender,
+            clock,
+            random,
+            policy,
+            settings,
+            health,
+            enqueued: Notify::new(),
+            outages: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.borrow().clone()
+    }
+
+    /// The wait after the `attempt`th failure in a row to reach something.
+    pub(crate) fn reconnect_delay(&self, attempt: u32) -> Duration {
+        self.settings
+            .reconnect
+            .delay(attempt, self.random.next_u64())
+    }
+
+    pub(crate) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_outage(&self) {
+        self.outages.fetch_add(1, Ordering::AcqRel);
+    }
+}
