@@ -1,1 +1,6 @@
 //! TBD
+
+pub mod person;
+pub mod python;
+pub mod synapse;
+mod tail;
