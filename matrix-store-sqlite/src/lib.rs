@@ -1,1 +1,52 @@
-//! TBD
+//! The SQLite store of matrix-bridge.
+//!
+//! 1. [`SqliteStore::open`] takes the file for one *engine*: an OS lock on
+//!    `<path>.lock`, freed with the process however it ends, keeps a second one out.
+//! 2. The engine gets the store as its `Store`. Calls that write go to one thread, which
+//!    writes all that wait in one transaction; calls that read run beside it.
+//! 3. [`SqliteConfig::open_reader`] opens the same file beside the running engine, for
+//!    reports and for what a person does about parked rows.
+//! 4. [`close`](matrix_bridge_core::StateStore::close) waits for what runs and leaves one
+//!    file; dropping the store does the same.
+//!
+//! # What survives what
+//!
+//! The file has a write-ahead journal (`-wal`, `-shm` beside it) and is synced on every
+//! commit, so what a call reported survives a crash of the process and a loss of power,
+//! and what it did not report is there in full or not at all. With
+//! [`Synchronous::Normal`] a loss of power may take the last commits.
+//!
+//! A full disk or a busy file fails the call as unavailable: nothing was written, and it
+//! may be tried again. When the disk fails in the middle of a commit the outcome is
+//! unknown; the store then closes itself, because after a failed sync later ones may
+//! report success for data that is lost. Open it anew and read what stands.
+//!
+//! Copy the file only with SQLite's own means (`.backup`, `VACUUM INTO`) while an engine
+//! runs, and never without its `-wal`. Do not put it on a network file system.
+//!
+//! # What is kept
+//!
+//! The file and its journals are readable for their owner only. Of a sent row the content
+//! is dropped; its key, event id and address stay until they are pruned. Marks are kept
+//! as digests, also in memory, about 32 bytes each.
+
+mod config;
+mod connection;
+mod fault;
+mod fields;
+mod json;
+mod marks;
+mod open;
+mod outbox;
+mod queue;
+mod readers;
+mod state;
+mod store;
+mod tables;
+mod writer;
+
+pub use self::{
+    config::{SqliteConfig, Synchronous},
+    open::OpenError,
+    store::{SqliteStore, WriterStats},
+};

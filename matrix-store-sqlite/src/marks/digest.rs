@@ -1,0 +1,34 @@
+//! Marks are kept by digest: an id may be 255 bytes, a digest is 16.
+
+use matrix_bridge_core::Account;
+use sha2::{Digest as _, Sha256};
+
+/// The first 16 bytes of the SHA-256 of an account and an id. Not even somebody who
+/// chooses event ids finds two with one digest in less than 2^64 tries.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Digest([u8; Digest::LEN]);
+
+impl Digest {
+    pub(crate) const LEN: usize = 16;
+
+    pub(crate) fn of(account: &Account, id: &str) -> Self {
+        let account = account.as_str().as_bytes();
+        let mut sha = Sha256::new();
+        // With its length: no account and id can pass for another pair.
+        sha.update((account.len() as u64).to_le_bytes());
+        sha.update(account);
+        sha.update(id.as_bytes());
+        let all = sha.finalize();
+        let mut first = [0; Self::LEN];
+        first.copy_from_slice(&all[..Self::LEN]);
+        Self(first)
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}

@@ -1,0 +1,165 @@
+//! From a path to a store.
+
+mod error;
+mod lock;
+mod migrate;
+mod path;
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::{Connection, config::DbConfig};
+
+pub use self::error::OpenError;
+pub(crate) use self::lock::EngineLock;
+use self::migrate::Found;
+#[cfg(test)]
+pub(crate) use self::migrate::migrate as create_schema;
+use crate::{
+    SqliteConfig, SqliteStore, connection,
+    fault::{Fault, Reason},
+    marks,
+    store::Role,
+    tables,
+    writer::{Guarded, Shared, Writer, WriterHandle},
+};
+
+/// A file up to this size is checked page by page after a crash: about a second.
+const CHECKED_PAGES: i64 = 50_000;
+
+/// See [`SqliteConfig::open_engine`].
+pub(crate) fn engine(mut config: SqliteConfig) -> Result<SqliteStore, OpenError> {
+    config.path = path::resolve(&config.path)?;
+    let file = config.path.as_path();
+    let exists = path::refuse_other_than_file(file)?;
+    let lock = EngineLock::take(file)?;
+    if !exists {
+        path::create(file)?;
+    }
+    let had_journal = path::has_journal(file);
+    let sqlite = |error| OpenError::from_sqlite(file, error);
+    let mut connection = connection::open(&config).map_err(sqlite)?;
+    let found = look(&connection, file, had_journal)?;
+    if let Found::Empty = found {
+        migrate::claim(&connection).map_err(sqlite)?;
+    }
+    connection::prepare_writer(&connection, &config).map_err(sqlite)?;
+    use_journal(&connection, file)?;
+    if had_journal {
+        check(&connection, file)?;
+    }
+    migrate::migrate(&mut connection).map_err(sqlite)?;
+    // The lock proves that whoever held one is gone.
+    tables::lease::clear(&connection).map_err(|fault| unreadable(file, fault))?;
+    let marks = marks::load(&connection).map_err(|fault| unreadable(file, fault))?;
+    let shared = Arc::new(Shared {
+        marks,
+        ..Shared::default()
+    });
+    build(config, Role::Engine, connection, Some(lock), shared)
+}
+
+/// See [`SqliteConfig::open_reader`].
+pub(crate) fn reader(mut config: SqliteConfig) -> Result<SqliteStore, OpenError> {
+    config.path = path::resolve(&config.path)?;
+    let file = config.path.as_path();
+    let missing = || OpenError::Missing {
+        path: file.to_owned(),
+    };
+    if !path::refuse_other_than_file(file)? {
+        return Err(missing());
+    }
+    let sqlite = |error| OpenError::from_sqlite(file, error);
+    let connection = connection::open(&config).map_err(sqlite)?;
+    match look(&connection, file, path::has_journal(file))? {
+        Found::Empty => return Err(missing()),
+        Found::Ours(found) if found < migrate::KNOWN => {
+            return Err(OpenError::OlderSchema {
+                path: file.to_owned(),
+                found,
+                known: migrate::KNOWN,
+            });
+        }
+        Found::Ours(_) => {}
+    }
+    connection::prepare_writer(&connection, &config).map_err(sqlite)?;
+    build(config, Role::Reader, connection, None, Arc::default())
+}
+
+/// Finds out whose file it is.
+fn look(connection: &Connection, file: &Path, has_journal: bool) -> Result<Found, OpenError> {
+    let sqlite = |error| OpenError::from_sqlite(file, error);
+    // Closing the last connection moves the journal into the file: not into somebody
+    // else's.
+    let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection
+        .set_db_config(keep, has_journal)
+        .map_err(sqlite)?;
+    let found = migrate::look(connection, file)?;
+    connection.set_db_config(keep, false).map_err(sqlite)?;
+    Ok(found)
+}
+
+fn use_journal(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| OpenError::from_sqlite(file, error))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    // Some network file systems have no shared memory.
+    Err(OpenError::Io {
+        path: file.to_owned(),
+        source: Reason("the file system cannot hold a write-ahead journal; use a local disk")
+            .into(),
+    })
+}
+
+/// After a crash: whether the pages are whole. Large files are not looked through.
+fn check(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let sqlite = |error| OpenError::from_sqlite(file, error);
+    let pages: i64 = connection
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .map_err(sqlite)?;
+    if pages > CHECKED_PAGES {
+        return Ok(());
+    }
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(sqlite)?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::NotADatabase {
+        path: file.to_owned(),
+        source: found.into(),
+    })
+}
+
+fn build(
+    config: SqliteConfig,
+    role: Role,
+    connection: Connection,
+    lock: Option<EngineLock>,
+    shared: Arc<Shared>,
+) -> Result<SqliteStore, OpenError> {
+    let guarded = Guarded {
+        writer: Writer::new(connection, Arc::clone(&shared)),
+        lock,
+    };
+    let writer = if config.is_inline {
+        WriterHandle::inline(guarded)
+    } else {
+        WriterHandle::on_thread(guarded).map_err(|error| OpenError::from_io(&config.path, error))?
+    };
+    Ok(SqliteStore::new(config, role, writer, shared))
+}
+
+fn unreadable(file: &Path, fault: Fault) -> OpenError {
+    match fault {
+        Fault::Sqlite(error) => OpenError::from_sqlite(file, error),
+        fault @ (Fault::Corrupt { .. } | Fault::Invalid(_)) => OpenError::Corrupt {
+            path: file.to_owned(),
+            source: fault.into_store_error("opening the store"),
+        },
+    }
+}

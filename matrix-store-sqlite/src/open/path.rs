@@ -1,0 +1,81 @@
+//! The file itself: where it lies, what it is, who may read it.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::error::OpenError;
+
+/// `path` with a folder that exists and has one name only, however it was written.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let missing = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoFolder {
+            path: path.to_owned(),
+            folder: folder_of(path).to_owned(),
+        },
+        _ => OpenError::from_io(path, error),
+    };
+    let Some(name) = path.file_name() else {
+        return Err(OpenError::NotAFile {
+            path: path.to_owned(),
+        });
+    };
+    let folder = fs::canonicalize(folder_of(path)).map_err(missing)?;
+    Ok(folder.join(name))
+}
+
+/// Whether there is a file; anything else at that place is refused, also a link.
+pub(super) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(OpenError::Symlink {
+            path: path.to_owned(),
+        }),
+        Ok(found) if !found.is_file() => Err(OpenError::NotAFile {
+            path: path.to_owned(),
+        }),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(OpenError::from_io(path, error)),
+    }
+}
+
+/// Whether a journal with something in it lies beside the database: it was not closed.
+pub(super) fn has_journal(database: &Path) -> bool {
+    let mut name = OsString::from(database);
+    name.push("-wal");
+    fs::metadata(PathBuf::from(name)).is_ok_and(|journal| journal.len() > 0)
+}
+
+/// Creates the empty file, so that it is never there with other rights than its owner's;
+/// SQLite gives its journals the same.
+pub(super) fn create(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    for_owner_only(&mut options);
+    let created = options.open(path).and_then(|file| file.sync_all());
+    // The name is in the folder: without this a loss of power may take the file with it.
+    let synced = created.and_then(|()| File::open(folder_of(path))?.sync_all());
+    synced.map_err(|error| OpenError::from_io(path, error))
+}
+
+/// What is created, is for its owner only.
+pub(super) fn for_owner_only(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    #[cfg(not(unix))]
+    let _: &mut OpenOptions = options;
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
+}

@@ -1,0 +1,72 @@
+//! Forgetting rows that are done.
+
+use matrix_bridge_core::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{report, state};
+use crate::{
+    fault::Fault,
+    fields::{number, time},
+};
+
+const RECORDS_BEFORE: &str = "\
+    DELETE FROM outbox WHERE id IN ( \
+        SELECT id FROM outbox WHERE state = ?1 AND settled IS NOT NULL AND settled < ?2 \
+        ORDER BY settled, id LIMIT ?3)";
+const OLDEST_RECORDS: &str = "\
+    DELETE FROM outbox WHERE id IN ( \
+        SELECT id FROM outbox WHERE state = ?1 AND settled IS NOT NULL \
+        ORDER BY settled, id LIMIT ?2)";
+const OUTCOMES_BEFORE: &str = "\
+    DELETE FROM outcome WHERE cursor IN ( \
+        SELECT cursor FROM outcome WHERE at < ?1 ORDER BY at, cursor LIMIT ?2)";
+const OUTCOMES: &str = "SELECT count(*) FROM outcome";
+const OLDEST_OUTCOMES: &str = "\
+    DELETE FROM outcome WHERE cursor IN (SELECT cursor FROM outcome ORDER BY cursor LIMIT ?1)";
+
+/// Removes sent rows and shadow rows from before `before` and the oldest of those beyond
+/// `max`, of each kind. Returns how many.
+pub(crate) fn records(
+    connection: &Connection,
+    before: Timestamp,
+    max: u64,
+    at_once: u64,
+) -> Result<u64, Fault> {
+    let mut removed = 0;
+    for kind in [state::SENT, state::SHADOW] {
+        removed += connection.prepare_cached(RECORDS_BEFORE)?.execute(params![
+            kind,
+            time(before),
+            number(at_once)
+        ])?;
+        let excess = report::count(connection, kind)?.saturating_sub(max);
+        if excess > 0 {
+            removed += connection
+                .prepare_cached(OLDEST_RECORDS)?
+                .execute(params![kind, number(excess.min(at_once))])?;
+        }
+    }
+    Ok(removed as u64)
+}
+
+/// Removes outcomes in the same way.
+pub(crate) fn outcomes(
+    connection: &Connection,
+    before: Timestamp,
+    max: u64,
+    at_once: u64,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached(OUTCOMES_BEFORE)?
+        .execute(params![time(before), number(at_once)])?;
+    let count: i64 = connection
+        .prepare_cached(OUTCOMES)?
+        .query_row([], |row| row.get(0))?;
+    let excess = count.unsigned_abs().saturating_sub(max).min(at_once);
+    if excess > 0 {
+        connection
+            .prepare_cached(OLDEST_OUTCOMES)?
+            .execute([number(excess)])?;
+    }
+    Ok(())
+}

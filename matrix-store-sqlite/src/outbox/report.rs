@@ -1,0 +1,66 @@
+//! How much there is, and what.
+
+use matrix_bridge_core::{ListState, QueueDepth, Row, RowId};
+use rusqlite::{Connection, params};
+
+use super::{row, state};
+use crate::{
+    fault::Fault,
+    fields::{Fields, limit, number},
+};
+
+const COUNT: &str = "SELECT state, rows FROM outbox_count WHERE state = ?1";
+const OLDEST: &str = "\
+    SELECT id, created FROM outbox WHERE state = 0 ORDER BY created LIMIT 1";
+const LIST: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM outbox WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+);
+
+pub(crate) fn depth(connection: &Connection) -> Result<QueueDepth, Fault> {
+    let mut statement = connection.prepare_cached(OLDEST)?;
+    let mut rows = statement.query([])?;
+    let oldest = match rows.next()? {
+        Some(row) => Some(Fields::new(row, "outbox").time("created")?),
+        None => None,
+    };
+    Ok(QueueDepth {
+        waiting: count(connection, state::WAITING)?,
+        oldest,
+        parked: count(connection, state::PARKED)?,
+        shadow: count(connection, state::SHADOW)?,
+    })
+}
+
+pub(crate) fn list(
+    connection: &Connection,
+    which: ListState,
+    after: Option<RowId>,
+    most: usize,
+) -> Result<Vec<Row>, Fault> {
+    let state = match which {
+        ListState::Waiting => state::WAITING,
+        ListState::Parked => state::PARKED,
+        ListState::Shadow => state::SHADOW,
+        ListState::Sent => state::SENT,
+    };
+    let after = after.map_or(0, |id| number(id.0));
+    let mut statement = connection.prepare_cached(LIST)?;
+    let mut rows = statement.query(params![state, after, limit(most)])?;
+    let mut list = Vec::new();
+    while let Some(row) = rows.next()? {
+        list.push(row::read(&Fields::new(row, "outbox"))?);
+    }
+    Ok(list)
+}
+
+/// How many rows are in that state.
+pub(super) fn count(connection: &Connection, state: i64) -> Result<u64, Fault> {
+    let mut statement = connection.prepare_cached(COUNT)?;
+    let mut rows = statement.query([state])?;
+    match rows.next()? {
+        Some(row) => Fields::new(row, "outbox_count").number("rows"),
+        None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
+    }
+}

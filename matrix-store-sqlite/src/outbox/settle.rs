@@ -1,0 +1,170 @@
+//! What became of claimed rows.
+
+use std::collections::BTreeSet;
+
+use matrix_bridge_core::{
+    Action, ClaimToken, LaneId, OutcomeResult, ParkReason, RawJson, RowBody, RowId, RowKey,
+    Settled, Settlement, Timestamp, Verdict, ruma::OwnedEventId,
+};
+use rusqlite::{Connection, params};
+
+use super::{lane, outcome, state};
+use crate::{
+    fault::Fault,
+    fields::{Fields, number, time},
+    json,
+    tables::link,
+};
+
+const CLAIMED: &str = "SELECT id, lane, key FROM outbox WHERE id = ?1 AND token = ?2";
+const BODY: &str = "SELECT id, body FROM outbox WHERE id = ?1";
+const RETRY: &str =
+    "UPDATE outbox SET token = NULL, due = ?2, attempts = attempts + ?3 WHERE id = ?1";
+const RELEASE: &str = "\
+    UPDATE outbox SET token = NULL, \
+    first_attempt = CASE WHEN is_first_claim THEN NULL ELSE first_attempt END WHERE id = ?1";
+const AMEND: &str = "UPDATE outbox SET body = ?2 WHERE id = ?1";
+const SENT: &str = "\
+    UPDATE outbox SET state = ?2, token = NULL, settled = ?3, event_id = ?4, body = ?5 \
+    WHERE id = ?1";
+const PARK: &str = "\
+    UPDATE outbox SET state = ?2, token = NULL, park_code = ?3, park_detail = ?4 WHERE id = ?1";
+const SHADOW: &str = "UPDATE outbox SET state = ?2, token = NULL, settled = ?3 WHERE id = ?1";
+
+/// Writes down what became of rows, in the order given.
+pub(crate) fn settle(
+    connection: &Connection,
+    settlements: Vec<Settlement>,
+) -> Result<Settled, Fault> {
+    let mut settled = Settled::default();
+    let mut lanes = BTreeSet::new();
+    for settlement in settlements {
+        let row = settlement.row;
+        match settle_one(connection, settlement)? {
+            Some(lane) => drop(lanes.insert(lane)),
+            None => settled.lost.push(row),
+        }
+    }
+    for lane in &lanes {
+        lane::refresh(connection, lane)?;
+    }
+    Ok(settled)
+}
+
+/// The row's lane; `None` when the row is no longer under that claim.
+fn settle_one(connection: &Connection, settlement: Settlement) -> Result<Option<LaneId>, Fault> {
+    let Settlement {
+        row,
+        token,
+        verdict,
+        at,
+    } = settlement;
+    let Some((lane, key)) = claimed(connection, row, token)? else {
+        return Ok(None);
+    };
+    let id = number(row.0);
+    match verdict {
+        Verdict::Retry { due, counted } => {
+            let mut retry = connection.prepare_cached(RETRY)?;
+            retry.execute(params![id, time(due), counted])?;
+        }
+        Verdict::Release => {
+            connection.prepare_cached(RELEASE)?.execute([id])?;
+        }
+        Verdict::Amend(action) => amend(connection, row, action)?,
+        Verdict::Sent(event) => sent(connection, row, &key, event, at)?,
+        Verdict::Park(reason) => park(connection, row, &key, reason, at)?,
+        Verdict::Shadow => {
+            let mut shadow = connection.prepare_cached(SHADOW)?;
+            shadow.execute(params![id, state::SHADOW, time(at)])?;
+        }
+    }
+    Ok(Some(lane))
+}
+
+fn claimed(
+    connection: &Connection,
+    row: RowId,
+    token: ClaimToken,
+) -> Result<Option<(LaneId, RowKey)>, Fault> {
+    let mut statement = connection.prepare_cached(CLAIMED)?;
+    let mut rows = statement.query(params![number(row.0), number(token.0)])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let fields = Fields::new(row, "outbox");
+    let lane = LaneId::new(fields.get::<String>("lane")?);
+    let key = RowKey::new(fields.get::<String>("key")?);
+    Ok(Some((lane, key)))
+}
+
+fn amend(connection: &Connection, row: RowId, action: Action) -> Result<(), Fault> {
+    let body = RowBody {
+        action,
+        ..body(connection, row)?
+    };
+    connection
+        .prepare_cached(AMEND)?
+        .execute(params![number(row.0), json::encode(&body)?])?;
+    Ok(())
+}
+
+fn sent(
+    connection: &Connection,
+    row: RowId,
+    key: &RowKey,
+    event: Option<OwnedEventId>,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let body = body(connection, row)?;
+    if let (Some(link), Some(event)) = (&body.link, &event) {
+        link::set(connection, link, event)?;
+    }
+    connection.prepare_cached(SENT)?.execute(params![
+        number(row.0),
+        state::SENT,
+        time(at),
+        event.as_ref().map(|event| event.as_str()),
+        json::encode(&record(body)?)?,
+    ])?;
+    outcome::push(connection, key, at, &OutcomeResult::Sent(event))
+}
+
+fn park(
+    connection: &Connection,
+    row: RowId,
+    key: &RowKey,
+    reason: ParkReason,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    connection.prepare_cached(PARK)?.execute(params![
+        number(row.0),
+        state::PARKED,
+        reason.code.as_str(),
+        reason.detail,
+    ])?;
+    outcome::push(connection, key, at, &OutcomeResult::Parked(reason))
+}
+
+fn body(connection: &Connection, row: RowId) -> Result<RowBody, Fault> {
+    let mut statement = connection.prepare_cached(BODY)?;
+    let mut rows = statement.query([number(row.0)])?;
+    match rows.next()? {
+        Some(row) => Fields::new(row, "outbox").bytes("body", |bytes| json::body(&bytes)),
+        None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
+    }
+}
+
+/// What is kept of a sent row: all but the content, which is in the room now and would
+/// make up most of the file.
+fn record(mut body: RowBody) -> Result<RowBody, Fault> {
+    match &mut body.action {
+        Action::Message { content, .. } | Action::State { content, .. } => {
+            *content =
+                RawJson::new("{}".to_owned()).map_err(|error| Fault::Invalid(error.into()))?;
+        }
+        // The others have none; `Action` is open, and a later one is kept whole.
+        _ => {}
+    }
+    Ok(body)
+}

@@ -1,0 +1,203 @@
+//! The store as its users hold it.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+
+use matrix_bridge_core::{StoreError, StoreErrorKind};
+use rusqlite::Connection;
+
+use crate::{
+    OpenError, SqliteConfig,
+    fault::{Fault, Reason},
+    marks::Marks,
+    readers::Readers,
+    writer::{self, Call, Closed, Shared, Work, WriterHandle},
+};
+
+/// A store in one SQLite file.
+///
+/// Dropping it without [`close`](matrix_bridge_core::StateStore::close) is safe: what
+/// was answered is durable, and what still waits is written before the drop returns.
+pub struct SqliteStore {
+    config: SqliteConfig,
+    role: Role,
+    writer: WriterHandle,
+    readers: Readers,
+    shared: Arc<Shared>,
+}
+
+/// What the store was opened for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// The one that does the work.
+    Engine,
+    /// Reports and a person's commands.
+    Reader,
+}
+
+/// How much the writer has done since the store was opened.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct WriterStats {
+    /// Calls that write.
+    pub calls: u64,
+    /// Transactions they were grouped into; each is one wait for the disk.
+    pub transactions: u64,
+}
+
+impl SqliteStore {
+    /// Opens or creates the store at `path` for an engine, with the defaults of
+    /// [`SqliteConfig`].
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteConfig::open_engine`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        SqliteConfig::new(path).open_engine()
+    }
+
+    pub(crate) fn new(
+        config: SqliteConfig,
+        role: Role,
+        writer: WriterHandle,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let readers = Readers::new(config.clone());
+        Self {
+            config,
+            role,
+            writer,
+            readers,
+            shared,
+        }
+    }
+
+    /// The file, with the full path of its folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.config.path
+    }
+
+    /// How much the writer has done; the quotient says how well calls are grouped.
+    #[must_use]
+    pub fn writer_stats(&self) -> WriterStats {
+        WriterStats {
+            calls: self.shared.calls.load(Ordering::Relaxed),
+            transactions: self.shared.transactions.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The marks in memory; `None` for a reader, which has none.
+    pub(crate) fn marks(&self) -> Option<&Marks> {
+        match self.role {
+            Role::Engine => Some(&self.shared.marks),
+            Role::Reader => None,
+        }
+    }
+
+    /// Reads beside the writer.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        ask: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.refuse_if_poisoned(doing)?;
+        match &self.writer {
+            WriterHandle::Inline(guarded) => WriterHandle::read_inline(guarded, doing, ask),
+            WriterHandle::Thread { .. } => self.readers.read(doing, ask).await,
+        }
+    }
+
+    /// Writes what only the engine may write.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.refuse_reader(doing)?;
+        self.hand_in(doing, false, run).await
+    }
+
+    /// The same in a transaction of its own, for work that takes long.
+    pub(crate) async fn write_alone<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.refuse_reader(doing)?;
+        self.hand_in(doing, true, run).await
+    }
+
+    /// Writes what a person may do beside the engine.
+    pub(crate) async fn write_as_anyone<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.hand_in(doing, false, run).await
+    }
+
+    async fn hand_in<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        is_alone: bool,
+        run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (job, answer) = Call::new(doing, is_alone, run);
+        match self.writer.hand_in(job).await {
+            Ok(()) => writer::answer(doing, answer).await,
+            Err(Closed) => Err(StoreError::new(StoreErrorKind::Closed, doing)),
+        }
+    }
+
+    /// Fails once the store is closed; for calls that need neither side.
+    pub(crate) fn refuse_if_closed(&self, doing: &'static str) -> Result<(), StoreError> {
+        self.refuse_if_poisoned(doing)?;
+        if self.writer.is_closed() {
+            return Err(StoreError::new(StoreErrorKind::Closed, doing));
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn close_all(&self) {
+        // The writer last: it has the lock, and closing the last connection tidies up.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    fn refuse_if_poisoned(&self, doing: &'static str) -> Result<(), StoreError> {
+        if self.shared.is_poisoned.load(Ordering::SeqCst) {
+            return Err(StoreError::new(StoreErrorKind::Closed, doing));
+        }
+        Ok(())
+    }
+
+    fn refuse_reader(&self, doing: &'static str) -> Result<(), StoreError> {
+        match self.role {
+            Role::Engine => Ok(()),
+            Role::Reader => Err(StoreError::new(StoreErrorKind::Invalid, doing).with_source(
+                Reason("the store was opened as a reader, beside its engine"),
+            )),
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.readers.let_go();
+        self.writer.close_blocking();
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.config.path)
+            .field("role", &self.role)
+            .field("writer", &self.writer)
+            .finish_non_exhaustive()
+    }
+}
