@@ -40,13 +40,13 @@ impl Effects {
     /// Answers an event.
     pub fn reply(self, reply: Reply) -> Self {
         let (room, content) = reply.into_parts();
-        self.message(room, content)
+        self.message(room, &content)
     }
 
     /// Sends a message that answers nothing.
     pub fn send(self, room: &ruma::RoomId, message: Message) -> Self {
         let Outgoing { room, content } = Outgoing::new(room, message);
-        self.message(room, content)
+        self.message(room, &content)
     }
 
     /// Sends an event of any type.
@@ -74,7 +74,7 @@ impl Effects {
 
     /// Replaces the text of a message that we sent.
     pub fn edit(self, room: OwnedRoomId, target: &ruma::EventId, message: Message) -> Self {
-        self.message(room, message.into_edit_content(target))
+        self.message(room, &message.into_edit_content(target))
     }
 
     /// Reacts to an event with `key`, mostly an emoji.
@@ -163,8 +163,8 @@ impl Effects {
         self
     }
 
-    fn message(self, room: OwnedRoomId, content: Map<String, Value>) -> Self {
-        self.event(room, "m.room.message", &content)
+    fn message(self, room: OwnedRoomId, content: &Map<String, Value>) -> Self {
+        self.event(room, "m.room.message", content)
     }
 
     fn event(self, room: OwnedRoomId, event_type: &str, content: &Map<String, Value>) -> Self {

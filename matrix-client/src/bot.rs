@@ -1,0 +1,109 @@
+//! An account that follows its rooms and answers.
+
+use std::{pin::pin, sync::Arc};
+
+use matrix_bridge_core::{
+    Engine, EngineError, EngineHandle, EventHandler, History, Parts, Policy, Prepare, Settings,
+    Store,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Client, ClientSender, SyncSettings, SyncSource, SystemRandom};
+
+/// An account that follows its rooms, hands events to a handler and sends what it
+/// decides.
+///
+/// Until told otherwise it is active in every room the account is in, accepts no
+/// invites and skips what was said before it came; see [`Policy`].
+#[derive(Debug)]
+pub struct Bot {
+    client: Client,
+    engine: Engine,
+    sync: SyncSettings,
+}
+
+impl Bot {
+    /// A bot that keeps everything in `store` and lets `handler` decide.
+    pub fn new(client: Client, store: impl Store, handler: impl EventHandler) -> Self {
+        Self::with_parts(client, Arc::new(store), Arc::new(handler))
+    }
+
+    /// The same with a store and a handler that are shared with the host.
+    pub fn with_parts(
+        client: Client,
+        store: Arc<dyn Store>,
+        handler: Arc<dyn EventHandler>,
+    ) -> Self {
+        let engine = Engine::new(Parts {
+            identity: client.identity().clone(),
+            store,
+            sender: Arc::new(ClientSender::new(client.clone())),
+            handler,
+            clock: client.clock(),
+            random: Arc::new(SystemRandom),
+        });
+        Self {
+            client,
+            engine,
+            sync: SyncSettings::default(),
+        }
+    }
+
+    /// Sets what it may do where.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        if let History::Last(count) = policy.history {
+            // State events in between do not count, so some more are asked for.
+            self.sync.first_timeline = count.saturating_mul(2).clamp(1, 1_000);
+        }
+        self.engine = self.engine.with_policy(policy);
+        self
+    }
+
+    /// Sets its bounds and times.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.engine = self.engine.with_settings(settings);
+        self
+    }
+
+    /// Adds a step that makes rows ready to be sent.
+    #[must_use]
+    pub fn with_step(mut self, step: Arc<dyn Prepare>) -> Self {
+        self.engine = self.engine.with_step(step);
+        self
+    }
+
+    /// Watches its health and changes its policy while it runs.
+    #[must_use]
+    pub fn handle(&self) -> EngineHandle {
+        self.engine.handle()
+    }
+
+    /// Runs until `stop` is cancelled, then writes down what is under way.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store cannot be used. A homeserver that is away or a
+    /// token that is rejected it waits for, and tells through its health.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
+        let source = SyncSource::new(self.client, self.sync);
+        self.engine.run(Box::new(source), stop).await
+    }
+
+    /// Runs until `until` resolves, such as `tokio::signal::ctrl_c()`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run).
+    pub async fn run_until<T>(self, until: impl Future<Output = T>) -> Result<(), EngineError> {
+        let stop = CancellationToken::new();
+        let mut run = pin!(self.run(stop.clone()));
+        tokio::select! {
+            biased;
+            result = &mut run => return result,
+            _ = until => stop.cancel(),
+        }
+        run.await
+    }
+}

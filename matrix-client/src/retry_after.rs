@@ -1,0 +1,68 @@
+//! How long the other side asks to wait, in every form in which it says so.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::{HeaderMap, header::RETRY_AFTER};
+use matrix_bridge_core::Timestamp;
+
+/// The larger of the `Retry-After` header and `retry_after_ms`.
+///
+/// The header replaced the field in spec 1.10, but old servers send only the field,
+/// proxies only the header, and Synapse rounds the header up to whole seconds.
+pub(crate) fn retry_after(
+    headers: &HeaderMap,
+    millis: Option<u64>,
+    now: Timestamp,
+) -> Option<Duration> {
+    let header = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let header = header.and_then(|text| from_header(text, now));
+    header.max(millis.map(Duration::from_millis))
+}
+
+/// Seconds, or an HTTP date.
+fn from_header(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    let since_epoch = date.duration_since(UNIX_EPOCH).ok()?;
+    Some(since_epoch.saturating_sub(Duration::from_millis(now.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn asked(header: Option<&'static str>, millis: Option<u64>) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        if let Some(header) = header {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(header));
+        }
+        // 1994-11-06T08:49:07Z
+        retry_after(&headers, millis, Timestamp(784_111_747_000))
+    }
+
+    #[test]
+    fn the_larger_of_header_and_field_counts() {
+        let ms = Duration::from_millis;
+        assert_eq!(asked(None, None), None);
+        assert_eq!(asked(None, Some(1_500)), Some(ms(1_500)));
+        assert_eq!(asked(Some("2"), Some(1_500)), Some(ms(2_000)));
+        assert_eq!(asked(Some("1"), Some(1_500)), Some(ms(1_500)));
+        assert_eq!(
+            asked(Some("Sun, 06 Nov 1994 08:49:37 GMT"), None),
+            Some(ms(30_000))
+        );
+        assert_eq!(
+            asked(Some("Sun, 06 Nov 1994 08:49:01 GMT"), None),
+            Some(ms(0))
+        );
+        assert_eq!(asked(Some("soon"), Some(7)), Some(ms(7)));
+        assert_eq!(asked(Some("-3"), None), None);
+    }
+}
