@@ -1,5 +1,6 @@
 //! TBD
 
+pub mod conformance;
 pub mod person;
 pub mod python;
 pub mod synapse;

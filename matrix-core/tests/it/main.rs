@@ -1,0 +1,3 @@
+//! The core as the outside sees it.
+
+mod memory_store;

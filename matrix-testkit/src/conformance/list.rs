@@ -1,0 +1,204 @@
+//! The one list of cases, and what is made of it.
+
+use std::{fmt, future::Future, pin::Pin};
+
+use super::StoreFactory;
+
+/// Names every case of the [suite](crate::conformance) as a test.
+///
+/// Takes an expression that makes a [`StoreFactory`](crate::conformance::StoreFactory);
+/// it is evaluated for each test. The tests run on `tokio`, which the calling crate
+/// needs with its feature `macros`.
+///
+/// ```
+/// use matrix_bridge_testkit::{conformance::InMemory, store_conformance};
+///
+/// store_conformance!(InMemory::default());
+/// ```
+#[macro_export]
+macro_rules! store_conformance {
+    ($factory:expr) => {
+        $crate::for_each_store_case!(name_store_cases[$factory]);
+    };
+}
+
+/// Calls a macro of this crate with `arguments` and the cases.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_store_case {
+    ($then:ident [$($arguments:tt)*]) => {
+        $crate::$then! {
+            [$($arguments)*]
+            commit::a_new_source_has_no_position,
+            commit::each_source_commit_counts_one_generation,
+            commit::other_commits_do_not_move_a_source,
+            commit::an_applied_batch_writes_every_field,
+            commit::a_stale_batch_writes_nothing,
+            commit::a_batch_from_a_later_generation_is_stale,
+            commit::a_batch_under_a_lost_lease_writes_nothing,
+            commit::a_batch_under_no_lease_writes_nothing,
+            commit::a_lease_that_nobody_took_over_still_commits,
+            commit::a_batch_about_a_settled_inbox_event_writes_nothing,
+            commit::a_batch_about_one_missing_inbox_event_settles_none,
+            commit::inbox_events_of_another_account_cannot_be_settled,
+            commit::the_first_reason_for_staleness_is_told,
+            commit::a_large_batch_is_one_commit,
+            mark::marks_are_told_in_the_order_asked,
+            mark::marks_belong_to_one_account,
+            mark::setting_a_mark_again_changes_nothing,
+            mark::the_last_event_of_a_room_counts_as_seen,
+            room::facts_are_told_in_the_order_asked,
+            room::newer_facts_replace_older_ones_in_full,
+            room::the_last_facts_of_a_batch_hold,
+            room::facts_belong_to_one_account,
+            room::rooms_are_listed_page_by_page,
+            room::encrypted_rooms_are_counted,
+            value::values_are_told_in_the_order_asked,
+            value::values_are_replaced_and_removed,
+            value::the_last_change_of_a_batch_holds,
+            value::an_empty_value_is_not_a_missing_one,
+            value::namespaces_do_not_touch,
+            inbox::inbox_events_keep_their_order,
+            inbox::inbox_events_come_back_whole,
+            inbox::a_settled_inbox_event_is_gone,
+            inbox::an_inbox_event_that_is_put_off_keeps_its_place,
+            inbox::inbox_lanes_are_listed_page_by_page,
+            inbox::an_empty_inbox_has_no_lane,
+            inbox::inboxes_belong_to_one_account,
+            inbox::inbox_ids_are_not_used_again,
+            inbox::parked_events_are_told_newest_first,
+            enqueue::rows_come_back_whole,
+            enqueue::every_action_comes_back,
+            enqueue::a_key_that_is_there_is_left_as_it_is,
+            enqueue::a_key_twice_in_a_batch_is_one_row,
+            enqueue::a_new_row_beside_a_known_one_is_taken,
+            enqueue::a_shadow_row_is_never_claimed,
+            enqueue::a_row_parked_from_the_start_is_never_claimed,
+            claim::a_lane_keeps_its_order,
+            claim::a_claim_takes_the_first_rows_of_a_lane,
+            claim::a_claimed_lane_is_not_claimed_again,
+            claim::a_waiting_head_holds_back_its_lane_only,
+            claim::a_run_ends_before_a_row_that_is_not_due,
+            claim::a_run_is_of_one_sender_and_class,
+            claim::lanes_of_paused_senders_are_passed_over,
+            claim::lanes_that_became_due_first_come_first,
+            claim::claim_tokens_only_grow,
+            claim::the_first_attempt_is_written_once,
+            claim::a_claim_of_no_rows_takes_nothing,
+            claim::the_largest_limits_are_no_error,
+            expiry::a_claim_that_ran_out_can_be_taken_over,
+            expiry::an_old_token_settles_nothing,
+            expiry::a_late_settlement_counts_until_the_claim_is_taken_over,
+            expiry::a_new_claim_ends_the_former_one_for_the_whole_lane,
+            expiry::a_lane_is_free_when_its_whole_run_is_settled,
+            expiry::the_next_due_time_is_that_of_the_first_lane,
+            settle::a_sent_row_is_kept_as_a_record,
+            settle::a_retry_waits_at_its_place,
+            settle::a_retry_is_counted_if_it_says_so,
+            settle::a_released_row_is_as_it_was,
+            settle::a_released_row_keeps_an_earlier_first_attempt,
+            settle::an_amended_action_is_kept,
+            settle::settlements_are_written_in_their_order,
+            settle::lost_rows_do_not_spoil_the_others,
+            settle::a_settled_row_cannot_be_settled_again,
+            settle::a_row_settled_as_shadow_is_recorded,
+            settle::a_parked_row_lets_its_lane_go_on,
+            person::a_requeued_row_comes_back_to_its_place,
+            person::a_requeued_row_waits_for_the_claim_of_its_lane,
+            person::only_parked_rows_are_requeued_or_discarded,
+            person::a_discarded_row_is_gone,
+            person::rows_are_listed_page_by_page,
+            person::the_depth_counts_what_is_open,
+            outcome::outcomes_are_told_in_their_order,
+            outcome::outcomes_are_read_without_a_gap,
+            outcome::cursors_are_not_used_again,
+            outcome::a_sent_row_is_linked_both_ways,
+            outcome::links_are_told_apart_by_every_part,
+            outcome::a_newer_link_replaces_an_older_one,
+            lease::a_lease_has_one_holder,
+            lease::a_renewed_lease_keeps_its_fence,
+            lease::a_lease_that_ran_out_changes_hands,
+            lease::a_late_holder_gets_a_new_fence,
+            lease::a_released_lease_is_free,
+            lease::an_old_fence_releases_nothing,
+            lease::leases_are_told_apart_by_name,
+            lease::fences_grow_over_a_restart,
+            prune::nothing_is_pruned_without_limits,
+            prune::old_marks_are_forgotten,
+            prune::a_mark_set_again_keeps_its_age,
+            prune::marks_beyond_the_count_are_forgotten,
+            prune::the_mark_of_a_rooms_last_event_stays,
+            prune::last_events_keep_marks_of_their_account_only,
+            prune::old_records_are_forgotten,
+            prune::records_beyond_the_count_are_forgotten,
+            prune::open_work_is_never_pruned,
+            prune::parked_events_beyond_the_count_are_forgotten,
+            prune::a_pruned_row_frees_its_key_and_keeps_its_link,
+            durable::everything_survives_a_reopening,
+            durable::claimed_rows_survive_a_reopening,
+            durable::generations_survive_a_reopening,
+            durable::stores_of_two_names_share_nothing,
+            durable::a_closed_store_answers_nothing,
+            hostile::hostile_text_in_values_survives,
+            hostile::hostile_accounts_and_sources_are_told_apart,
+            hostile::hostile_text_in_rows_survives,
+            hostile::hostile_reasons_survive,
+            hostile::hostile_leases_are_told_apart,
+            hostile::hostile_json_survives,
+            hostile::times_far_ahead_survive,
+            concurrent::commits_of_one_source_exclude_each_other,
+            concurrent::rows_are_handed_out_once,
+            concurrent::one_of_many_gets_the_lease,
+            concurrent::an_inbox_event_is_settled_once,
+            concurrent::commits_of_many_sources_all_go_through,
+            random::a_random_run_agrees_with_the_model,
+        }
+    };
+}
+
+/// One test per case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! name_store_cases {
+    ([$factory:expr] $($theme:ident::$case:ident,)*) => {
+        $(
+            #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::conformance::$theme::$case(&$factory).await;
+            }
+        )*
+    };
+}
+
+/// One entry of the table per case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tabulate_store_cases {
+    ([] $($theme:ident::$case:ident,)*) => {
+        &[$(Case {
+            name: stringify!($case),
+            run: |factory| Box::pin(super::$theme::$case(factory)),
+        },)*]
+    };
+}
+
+/// A case that runs.
+pub type CaseFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// A case of the suite.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// What it claims.
+    pub name: &'static str,
+    /// Runs it; it panics when the store is wrong.
+    pub run: for<'a> fn(&'a dyn StoreFactory) -> CaseFuture<'a>,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// All cases, for runners of one's own.
+pub const CASES: &[Case] = crate::for_each_store_case!(tabulate_store_cases []);

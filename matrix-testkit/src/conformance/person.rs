@@ -1,0 +1,161 @@
+//! What a person sees and does: lists, counts, parked rows.
+
+use matrix_bridge_core::{ClaimRequest, ListState, QueueDepth, Row, RowId, RowState, Verdict};
+
+use super::{
+    StoreFactory,
+    checked::Checked,
+    sample::{at, claim_at, claimed_keys, due, keys, parked, reason, row, settlement, shadow},
+};
+
+/// A requeued row is due at once, at its old place, under its old transaction id.
+pub async fn a_requeued_row_comes_back_to_its_place(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let rows = ["a", "b", "c"].map(|key| due(row(key, "lane"), 30));
+    store.enqueue(rows.to_vec()).await;
+    let claim = store.claim_one(30).await;
+    let retry = Verdict::Retry {
+        due: at(30),
+        counted: true,
+    };
+    let verdicts = [Verdict::Release, retry, Verdict::Release];
+    let all = claim.rows.iter().zip(verdicts);
+    let all = all.map(|(row, verdict)| settlement(&claim, row, verdict, 30));
+    assert_eq!(store.settle(all.collect()).await, []);
+    let claim = store.claim_one(31).await;
+    let all = claim.rows.iter().map(|row| match row.key.as_str() {
+        "b" => settlement(&claim, row, Verdict::Park(reason("no")), 31),
+        _ => settlement(&claim, row, Verdict::Release, 31),
+    });
+    assert_eq!(store.settle(all.collect()).await, []);
+    let before = store.only(ListState::Parked).await;
+
+    assert_eq!(store.requeue(&[before.id], 20).await, 1);
+
+    let state = RowState::Waiting { due: at(20) };
+    let waiting = store.list(ListState::Waiting).await;
+    assert_eq!(waiting[1], Row { state, ..before });
+    assert_eq!(claimed_keys(&store.claim(31).await), [["a", "b", "c"]]);
+}
+
+/// A requeued head does not break into a claim that holds its lane.
+pub async fn a_requeued_row_waits_for_the_claim_of_its_lane(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    store
+        .enqueue(vec![parked(row("a", "lane")), row("b", "lane")])
+        .await;
+    let claim = store.claim_one(1).await;
+    let id = store.only(ListState::Parked).await.id;
+    assert_eq!(store.requeue(&[id], 2).await, 1);
+
+    assert_eq!(store.claim(3).await, []);
+    store.settle_all(&claim, Verdict::Release, 4).await;
+
+    assert_eq!(claimed_keys(&store.claim(5).await), [["a", "b"]]);
+}
+
+/// Rows in other states, and rows that are not there, are not requeued or discarded.
+pub async fn only_parked_rows_are_requeued_or_discarded(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    store.enqueue(vec![row("sent", "one")]).await;
+    store.settle_due(Verdict::Sent(None), 1).await;
+    store.enqueue(vec![row("claimed", "two")]).await;
+    store.claim_one(1).await;
+    let waiting = due(row("waiting", "three"), 50);
+    store
+        .enqueue(vec![waiting, shadow(row("shadow", "four"))])
+        .await;
+    let before = store.contents(&[]).await;
+
+    let ids: Vec<RowId> = (0..50).map(RowId).collect();
+    assert_eq!(store.requeue(&ids, 7).await, 0);
+    let discarded = store.store.discard(&ids).await;
+    assert_eq!(discarded.expect("discarding works"), 0);
+
+    assert_eq!(store.contents(&[]).await, before);
+}
+
+/// A discarded row is gone, and its key is free.
+pub async fn a_discarded_row_is_gone(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let rows = ["a", "b", "c"].map(|key| parked(row(key, "lane")));
+    store.enqueue(rows.to_vec()).await;
+    let before = store.list(ListState::Parked).await;
+
+    let ids = [before[0].id, before[2].id, before[0].id];
+    let discarded = store.store.discard(&ids).await;
+
+    assert_eq!(discarded.expect("discarding works"), 2);
+    assert_eq!(store.list(ListState::Parked).await, before[1..2]);
+    store.enqueue(vec![row("c", "lane")]).await;
+    let new = store.only(ListState::Waiting).await;
+    assert_eq!(keys(std::slice::from_ref(&new)), ["c"]);
+    assert!(new.id > before[2].id, "ids are not used again");
+}
+
+/// Pages follow each other by row id, without gap or overlap, of one state.
+pub async fn rows_are_listed_page_by_page(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let names: Vec<String> = (0..9).map(|n| n.to_string()).collect();
+    let rows = names.iter().enumerate().map(|(n, name)| match n % 3 {
+        0 => shadow(row(name, "lane")),
+        1 => parked(row(name, "lane")),
+        _ => row(name, name),
+    });
+    store.enqueue(rows.collect()).await;
+    // A claimed row is listed among the waiting ones.
+    let one = ClaimRequest {
+        lanes: 1,
+        ..claim_at(1)
+    };
+    assert_eq!(store.claim_with(one).await.len(), 1);
+
+    for (state, expected) in [
+        (ListState::Shadow, ["0", "3", "6"]),
+        (ListState::Parked, ["1", "4", "7"]),
+        (ListState::Waiting, ["2", "5", "8"]),
+    ] {
+        let all = store.list(state).await;
+        assert_eq!(keys(&all), expected, "{state:?}");
+        let page = async |after: Option<RowId>, limit| {
+            let page = store.store.list(state, after, limit).await;
+            page.expect("the queue is readable")
+        };
+        assert_eq!(page(None, 2).await, all[..2]);
+        assert_eq!(page(Some(all[1].id), 2).await, all[2..]);
+        assert_eq!(page(Some(all[2].id), 2).await, []);
+        assert_eq!(page(None, 0).await, []);
+    }
+}
+
+/// Waiting are also claimed rows; the oldest is by the time of the decision.
+pub async fn the_depth_counts_what_is_open(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    assert_eq!(store.depth().await, QueueDepth::default());
+    store
+        .enqueue(vec![
+            due(row("young", "one"), 40),
+            due(row("old", "two"), 20),
+            parked(row("parked", "three")),
+            shadow(row("shadow", "three")),
+            shadow(row("shadow too", "three")),
+        ])
+        .await;
+    let claim = store.claim_one(20).await;
+    let depth = QueueDepth {
+        waiting: 2,
+        oldest: Some(at(20)),
+        parked: 1,
+        shadow: 2,
+    };
+    assert_eq!(store.depth().await, depth);
+
+    store.settle_all(&claim, Verdict::Sent(None), 21).await;
+
+    let later = QueueDepth {
+        waiting: 1,
+        oldest: Some(at(40)),
+        ..depth
+    };
+    assert_eq!(store.depth().await, later);
+}
