@@ -1,6 +1,13 @@
 -- Times are milliseconds since the Unix epoch. Ids of Matrix and of the host are text,
 -- JSON from outside is bytes. AUTOINCREMENT wherever an id must never come back.
 
+-- Whether an engine works on the file, or the last one ended without closing it.
+CREATE TABLE engine (
+    is_running INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO engine (is_running) VALUES (0);
+
 CREATE TABLE source (
     source     TEXT PRIMARY KEY,
     position   TEXT,

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::config::{SqliteConfig, Synchronous};
 
-/// Says "this file is ours" in the header of the file; "MxBr" in ASCII.
-pub(crate) const APPLICATION_ID: i32 = 0x4d78_4272;
+/// Says "this file is ours" in the header of the file.
+pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MxBr");
 
 /// More than there are statements, so that none is prepared twice.
 const CACHED_STATEMENTS: usize = 96;

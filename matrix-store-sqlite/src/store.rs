@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use matrix_bridge_core::{StoreError, StoreErrorKind};
+use matrix_bridge_core::{StoreError, StoreErrorKind, chain};
 use rusqlite::Connection;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     fault::{Fault, Reason},
     marks::Marks,
     readers::Readers,
+    tables,
     writer::{self, Call, Closed, Shared, Work, WriterHandle},
 };
 
@@ -146,7 +147,7 @@ impl SqliteStore {
         is_alone: bool,
         run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, answer) = Call::new(doing, is_alone, run);
+        let (job, answer) = Call::boxed(doing, is_alone, run);
         match self.writer.hand_in(job).await {
             Ok(()) => writer::answer(doing, answer).await,
             Err(Closed) => Err(StoreError::new(StoreErrorKind::Closed, doing)),
@@ -163,9 +164,25 @@ impl SqliteStore {
     }
 
     pub(crate) async fn close_all(&self) {
+        if self.role == Role::Engine {
+            self.end_in_order().await;
+        }
         // The writer last: it has the lock, and closing the last connection tidies up.
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// Writes down that there was no crash.
+    async fn end_in_order(&self) {
+        let end = self.hand_in("closing the store", true, |work| {
+            tables::engine::set_running(work.connection, false)
+        });
+        if let Err(error) = end.await
+            && error.kind() != StoreErrorKind::Closed
+        {
+            // The next engine then looks through the file as after a crash.
+            tracing::warn!(error = %chain(&error), "the store could not be marked as closed");
+        }
     }
 
     fn refuse_if_poisoned(&self, doing: &'static str) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 /// The first 16 bytes of the SHA-256 of an account and an id. Not even somebody who
 /// chooses event ids finds two with one digest in less than 2^64 tries.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Digest([u8; Digest::LEN]);
+pub(crate) struct Digest([u8; Self::LEN]);
 
 impl Digest {
     pub(crate) const LEN: usize = 16;

@@ -35,21 +35,15 @@ pub(crate) fn engine(mut config: SqliteConfig) -> Result<SqliteStore, OpenError>
     if !exists {
         path::create(file)?;
     }
-    let had_journal = path::has_journal(file);
     let sqlite = |error| OpenError::from_sqlite(file, error);
     let mut connection = connection::open(&config).map_err(sqlite)?;
-    let found = look(&connection, file, had_journal)?;
+    let found = look(&connection, file)?;
     if let Found::Empty = found {
         migrate::claim(&connection).map_err(sqlite)?;
     }
     connection::prepare_writer(&connection, &config).map_err(sqlite)?;
     use_journal(&connection, file)?;
-    if had_journal {
-        check(&connection, file)?;
-    }
-    migrate::migrate(&mut connection).map_err(sqlite)?;
-    // The lock proves that whoever held one is gone.
-    tables::lease::clear(&connection).map_err(|fault| unreadable(file, fault))?;
+    take_over(&mut connection, file, &found)?;
     let marks = marks::load(&connection).map_err(|fault| unreadable(file, fault))?;
     let shared = Arc::new(Shared {
         marks,
@@ -70,7 +64,7 @@ pub(crate) fn reader(mut config: SqliteConfig) -> Result<SqliteStore, OpenError>
     }
     let sqlite = |error| OpenError::from_sqlite(file, error);
     let connection = connection::open(&config).map_err(sqlite)?;
-    match look(&connection, file, path::has_journal(file))? {
+    match look(&connection, file)? {
         Found::Empty => return Err(missing()),
         Found::Ours(found) if found < migrate::KNOWN => {
             return Err(OpenError::OlderSchema {
@@ -86,13 +80,13 @@ pub(crate) fn reader(mut config: SqliteConfig) -> Result<SqliteStore, OpenError>
 }
 
 /// Finds out whose file it is.
-fn look(connection: &Connection, file: &Path, has_journal: bool) -> Result<Found, OpenError> {
+fn look(connection: &Connection, file: &Path) -> Result<Found, OpenError> {
     let sqlite = |error| OpenError::from_sqlite(file, error);
     // Closing the last connection moves the journal into the file: not into somebody
     // else's.
     let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     connection
-        .set_db_config(keep, has_journal)
+        .set_db_config(keep, path::has_journal(file))
         .map_err(sqlite)?;
     let found = migrate::look(connection, file)?;
     connection.set_db_config(keep, false).map_err(sqlite)?;
@@ -112,6 +106,24 @@ fn use_journal(connection: &Connection, file: &Path) -> Result<(), OpenError> {
         source: Reason("the file system cannot hold a write-ahead journal; use a local disk")
             .into(),
     })
+}
+
+/// Brings the schema up to date and begins the work of this engine; cleans up after one
+/// that crashed.
+fn take_over(connection: &mut Connection, file: &Path, found: &Found) -> Result<(), OpenError> {
+    let fault = |fault| unreadable(file, fault);
+    let has_crashed = match found {
+        Found::Empty | Found::Ours(0) => false,
+        Found::Ours(_) => tables::engine::was_running(connection).map_err(fault)?,
+    };
+    if has_crashed {
+        check(connection, file)?;
+        // The engine's lock proves that their holders are gone and cannot let go of them
+        // any more. After an orderly end they stand as they were left.
+        tables::lease::clear(connection).map_err(fault)?;
+    }
+    migrate::migrate(connection).map_err(|error| OpenError::from_sqlite(file, error))?;
+    tables::engine::set_running(connection, true).map_err(fault)
 }
 
 /// After a crash: whether the pages are whole. Large files are not looked through.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use matrix_bridge_core::{
-    Action, ClaimToken, LaneId, OutcomeResult, ParkReason, RawJson, RowBody, RowId, RowKey,
-    Settled, Settlement, Timestamp, Verdict, ruma::OwnedEventId,
+    Action, ClaimToken, LaneId, OutcomeResult, ParkReason, RowBody, RowId, RowKey, Settled,
+    Settlement, Timestamp, Verdict, ruma::OwnedEventId,
 };
 use rusqlite::{Connection, params};
 
@@ -25,8 +25,7 @@ const RELEASE: &str = "\
     first_attempt = CASE WHEN is_first_claim THEN NULL ELSE first_attempt END WHERE id = ?1";
 const AMEND: &str = "UPDATE outbox SET body = ?2 WHERE id = ?1";
 const SENT: &str = "\
-    UPDATE outbox SET state = ?2, token = NULL, settled = ?3, event_id = ?4, body = ?5 \
-    WHERE id = ?1";
+    UPDATE outbox SET state = ?2, token = NULL, settled = ?3, event_id = ?4 WHERE id = ?1";
 const PARK: &str = "\
     UPDATE outbox SET state = ?2, token = NULL, park_code = ?3, park_detail = ?4 WHERE id = ?1";
 const SHADOW: &str = "UPDATE outbox SET state = ?2, token = NULL, settled = ?3 WHERE id = ?1";
@@ -116,16 +115,16 @@ fn sent(
     event: Option<OwnedEventId>,
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let body = body(connection, row)?;
-    if let (Some(link), Some(event)) = (&body.link, &event) {
-        link::set(connection, link, event)?;
+    if let Some(event) = &event
+        && let Some(link) = body(connection, row)?.link
+    {
+        link::set(connection, &link, event)?;
     }
     connection.prepare_cached(SENT)?.execute(params![
         number(row.0),
         state::SENT,
         time(at),
         event.as_ref().map(|event| event.as_str()),
-        json::encode(&record(body)?)?,
     ])?;
     outcome::push(connection, key, at, &OutcomeResult::Sent(event))
 }
@@ -153,18 +152,4 @@ fn body(connection: &Connection, row: RowId) -> Result<RowBody, Fault> {
         Some(row) => Fields::new(row, "outbox").bytes("body", |bytes| json::body(&bytes)),
         None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
     }
-}
-
-/// What is kept of a sent row: all but the content, which is in the room now and would
-/// make up most of the file.
-fn record(mut body: RowBody) -> Result<RowBody, Fault> {
-    match &mut body.action {
-        Action::Message { content, .. } | Action::State { content, .. } => {
-            *content =
-                RawJson::new("{}".to_owned()).map_err(|error| Fault::Invalid(error.into()))?;
-        }
-        // The others have none; `Action` is open, and a later one is kept whole.
-        _ => {}
-    }
-    Ok(body)
 }

@@ -1,6 +1,7 @@
 //! The taking-in side: one file per theme, its statements at the top.
 
 pub(crate) mod commit;
+pub(crate) mod engine;
 pub(crate) mod inbox;
 pub(crate) mod lease;
 pub(crate) mod link;

@@ -55,7 +55,7 @@ pub(crate) struct Call<T> {
 
 impl<T: Send + 'static> Call<T> {
     /// The job, and where its answer arrives.
-    pub(crate) fn new(
+    pub(crate) fn boxed(
         doing: &'static str,
         is_alone: bool,
         run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
