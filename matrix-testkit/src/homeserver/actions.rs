@@ -1,0 +1,306 @@
+//! What tests do to the server: people who act, accounts that change, raw events.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{
+    auth::{Standing, User},
+    config::RateLimit,
+    errors::ApiError,
+    event::{Draft, Event},
+    handle::{Account, TestHomeserver},
+    room::Membership,
+    send::redaction,
+    state::Homeserver,
+};
+
+/// Accounts.
+impl TestHomeserver {
+    /// A user, with a token that has a device; another token if the user exists.
+    #[must_use]
+    pub fn register(&self, localpart: &str) -> Account {
+        self.with(|server| {
+            let user_id = server.user_id(localpart);
+            let fresh = User {
+                password: Some(localpart.to_owned()),
+                ..User::default()
+            };
+            server.users.entry(user_id.clone()).or_insert(fresh);
+            let device = server.ids.device();
+            server.account(user_id, Some(device))
+        })
+    }
+
+    /// Another token of a user, on a device of that id.
+    #[must_use]
+    pub fn log_in(&self, user_id: &str, device_id: &str) -> Account {
+        self.with(|server| server.account(user_id.to_owned(), Some(device_id.to_owned())))
+    }
+
+    /// Another token of a user, without a device, as an admin's login as a user gives it.
+    #[must_use]
+    pub fn log_in_without_device(&self, user_id: &str) -> Account {
+        self.with(|server| server.account(user_id.to_owned(), None))
+    }
+
+    /// Makes a token unknown, as a logout does: 401 without `soft_logout`.
+    pub fn revoke(&self, access_token: &str) {
+        self.with(|server| server.end_session(access_token, false));
+    }
+
+    /// Makes a token run out: 401 with `soft_logout`.
+    pub fn expire(&self, access_token: &str) {
+        self.with(|server| server.end_session(access_token, true));
+    }
+
+    /// Locks a user: 401 `M_USER_LOCKED`.
+    pub fn lock_user(&self, user_id: &str) {
+        self.set_standing(user_id, Standing::Locked);
+    }
+
+    /// Suspends a user: 403 `M_USER_SUSPENDED` on writes.
+    pub fn suspend_user(&self, user_id: &str) {
+        self.set_standing(user_id, Standing::Suspended);
+    }
+
+    /// Deactivates a user: their tokens are unknown for good.
+    pub fn deactivate_user(&self, user_id: &str) {
+        self.set_standing(user_id, Standing::Deactivated);
+        self.with(|server| server.end_sessions(|who| who.user == user_id));
+    }
+
+    /// Ends a lock or a suspension.
+    pub fn restore_user(&self, user_id: &str) {
+        self.set_standing(user_id, Standing::Good);
+    }
+
+    /// Limits what each user may write from now on; `None` for no limit.
+    pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
+        self.with(|server| server.config.rate_limit = limit);
+    }
+
+    /// Takes a user out of all limits.
+    pub fn exempt_from_limits(&self, user_id: &str) {
+        self.with(|server| {
+            server
+                .users
+                .entry(user_id.to_owned())
+                .or_default()
+                .is_unlimited = true;
+        });
+    }
+
+    fn set_standing(&self, user_id: &str, standing: Standing) {
+        self.with(|server| {
+            server.users.entry(user_id.to_owned()).or_default().standing = standing;
+            server.note_news();
+        });
+    }
+}
+
+/// Rooms and who is in them.
+impl TestHomeserver {
+    /// A public room of `creator`, who is in it.
+    #[must_use]
+    #[track_caller]
+    pub fn create_room(&self, creator: &str) -> String {
+        self.create_room_with(creator, &json!({ "preset": "public_chat" }))
+    }
+
+    /// A room from the body of a `createRoom`.
+    #[must_use]
+    #[track_caller]
+    pub fn create_room_with(&self, creator: &str, body: &Value) -> String {
+        must(self.with(|server| server.found(creator, body)))
+    }
+
+    /// `user` comes into the room.
+    #[track_caller]
+    pub fn join(&self, room: &str, user: &str) {
+        must(self.with(|server| server.enter(room, user)));
+    }
+
+    /// `by` asks `user` into the room.
+    #[track_caller]
+    pub fn invite(&self, room: &str, by: &str, user: &str) {
+        self.change(room, by, user, Membership::Invite);
+    }
+
+    /// `user` leaves the room.
+    #[track_caller]
+    pub fn leave(&self, room: &str, user: &str) {
+        must(self.with(|server| server.go(room, user)));
+    }
+
+    /// `by` throws `user` out of the room.
+    #[track_caller]
+    pub fn kick(&self, room: &str, by: &str, user: &str) {
+        self.change(room, by, user, Membership::Leave);
+    }
+
+    /// `by` throws `user` out of the room and keeps them out.
+    #[track_caller]
+    pub fn ban(&self, room: &str, by: &str, user: &str) {
+        self.change(room, by, user, Membership::Ban);
+    }
+
+    #[track_caller]
+    fn change(&self, room: &str, by: &str, user: &str, membership: Membership) {
+        must(self.with(|server| {
+            let content = server.member_content(user, membership);
+            server.change_membership(room, by, user, membership, content)
+        }));
+    }
+}
+
+/// Events; each gives the id of the new one.
+impl TestHomeserver {
+    /// A text.
+    #[track_caller]
+    pub fn send_text(&self, room: &str, sender: &str, body: &str) -> String {
+        self.send(room, sender, "m.room.message", text(body))
+    }
+
+    /// A text that replies to `event`.
+    #[track_caller]
+    pub fn reply(&self, room: &str, sender: &str, event: &str, body: &str) -> String {
+        let relation = json!({ "m.in_reply_to": { "event_id": event } });
+        self.send_related(room, sender, body, relation)
+    }
+
+    /// A text in the thread of `root`.
+    #[track_caller]
+    pub fn send_in_thread(&self, room: &str, sender: &str, root: &str, body: &str) -> String {
+        let relation = json!({
+            "rel_type": "m.thread",
+            "event_id": root,
+            "is_falling_back": true,
+            "m.in_reply_to": { "event_id": root },
+        });
+        self.send_related(room, sender, body, relation)
+    }
+
+    /// An edit that makes `event` say `body`.
+    #[track_caller]
+    pub fn edit(&self, room: &str, sender: &str, event: &str, body: &str) -> String {
+        let mut content = text(&format!("* {body}"));
+        content["m.new_content"] = text(body);
+        content["m.relates_to"] = json!({ "rel_type": "m.replace", "event_id": event });
+        self.send(room, sender, "m.room.message", content)
+    }
+
+    /// A reaction.
+    #[track_caller]
+    pub fn react(&self, room: &str, sender: &str, event: &str, key: &str) -> String {
+        let relation = json!({ "rel_type": "m.annotation", "event_id": event, "key": key });
+        self.send(
+            room,
+            sender,
+            "m.reaction",
+            json!({ "m.relates_to": relation }),
+        )
+    }
+
+    /// A redaction of `event`.
+    #[track_caller]
+    pub fn redact(&self, room: &str, sender: &str, event: &str) -> String {
+        must(self.with(|server| server.post(room, redaction(sender, event, None))))
+    }
+
+    /// Any event that is no state.
+    #[track_caller]
+    pub fn send(&self, room: &str, sender: &str, kind: &str, content: Value) -> String {
+        must(self.with(|server| server.post(room, Draft::message(sender, kind, content))))
+    }
+
+    /// Any state.
+    #[track_caller]
+    pub fn set_state(
+        &self,
+        room: &str,
+        sender: &str,
+        kind: &str,
+        key: &str,
+        content: Value,
+    ) -> String {
+        must(self.with(|server| server.post(room, Draft::state(sender, kind, key, content))))
+    }
+
+    /// Puts bytes into a room's timeline, to be given out exactly as they are.
+    ///
+    /// Nothing is checked; they may be hostile JSON or none at all (which then breaks
+    /// every answer that holds them). The event is known under its `event_id`, if that
+    /// can be read, and under a counted one otherwise; it changes no state.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such room.
+    #[track_caller]
+    pub fn inject_raw(&self, room: &str, event: impl Into<Bytes>) -> String {
+        let raw = event.into();
+        let id = self.with(|server| server.inject(room, raw));
+        id.unwrap_or_else(|| panic!("there is no room {room}"))
+    }
+
+    /// Queues the very bytes of a to-device event for a user.
+    pub fn inject_to_device(&self, user_id: &str, event: impl Into<Bytes>) {
+        let raw = event.into();
+        self.with(|server| server.queue_to_device(user_id, &raw));
+    }
+
+    #[track_caller]
+    fn send_related(&self, room: &str, sender: &str, body: &str, relation: Value) -> String {
+        let mut content = text(body);
+        content["m.relates_to"] = relation;
+        self.send(room, sender, "m.room.message", content)
+    }
+}
+
+impl Homeserver {
+    fn account(&mut self, user_id: String, device_id: Option<String>) -> Account {
+        self.users.entry(user_id.clone()).or_default();
+        let access_token = self.open_session(&user_id, device_id.clone());
+        Account {
+            user_id,
+            device_id,
+            access_token,
+        }
+    }
+
+    fn inject(&mut self, room_id: &str, raw: Bytes) -> Option<String> {
+        if !self.rooms.contains_key(room_id) {
+            return None;
+        }
+        let fallback = self.ids.event(&self.config.server_name);
+        let position = self.next_position();
+        let event = Event::injected(raw, position, self.timestamp(), fallback);
+        let id = event.id.clone();
+        self.rooms.get_mut(room_id)?.push(event);
+        Some(id)
+    }
+
+    /// Forgets what a process keeps in memory only, and cuts what is open.
+    pub(crate) fn restart(&mut self) {
+        self.restarts += 1;
+        self.transactions.forget_volatile();
+        self.last_batches.clear();
+        for room in self.rooms.values_mut() {
+            room.typing.clear();
+        }
+        self.note_news();
+    }
+
+    pub(crate) fn set_down(&mut self, is_down: bool) {
+        self.is_down = is_down;
+        self.note_news();
+    }
+}
+
+fn text(body: &str) -> Value {
+    json!({ "msgtype": "m.text", "body": body })
+}
+
+#[track_caller]
+fn must<T>(result: Result<T, ApiError>) -> T {
+    result.unwrap_or_else(|error| panic!("the homeserver refused: {}", error.message()))
+}

@@ -1,0 +1,236 @@
+//! `/sync`: reading the question, waiting, and the answer's outer form.
+
+use std::time::Duration;
+
+use super::{
+    auth::Who,
+    errors::ApiError,
+    event::Viewer,
+    fault::{Effect, SyncFault},
+    filter::Filter,
+    outcome::Waiting,
+    reply::{Reply, array, object, text},
+    room::{Membership, Room},
+    route::Call,
+    state::{Homeserver, target},
+    sync_room::{RoomView, Shape, account_data},
+};
+
+/// From where the last sync of a token began that gave events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastBatch {
+    since: Option<u64>,
+}
+
+/// What one sync asks for.
+#[derive(Debug)]
+struct Query {
+    since: Option<u64>,
+    timeout: Duration,
+    full_state: bool,
+    filter: Filter,
+}
+
+/// An answer in the making.
+#[derive(Debug, Default)]
+struct Batch {
+    joined: Vec<(String, Vec<u8>)>,
+    invited: Vec<(String, Vec<u8>)>,
+    left: Vec<(String, Vec<u8>)>,
+    account_data: Vec<Vec<u8>>,
+    to_device: Vec<Vec<u8>>,
+    has_events: bool,
+}
+
+impl Homeserver {
+    /// Answers a sync, or says that it goes on waiting.
+    pub(crate) fn poll(&mut self, waiting: &mut Waiting) -> Result<Option<Reply>, ApiError> {
+        let who = self.authenticate(&waiting.call)?;
+        let mut query = self.read_query(&waiting.call, &who)?;
+        if !waiting.ends_on_news {
+            waiting.ends_on_news = true;
+            waiting.deadline = self.now + query.timeout;
+        }
+        let token = waiting.call.token.clone().unwrap_or_default();
+        let fault_target = target(&waiting.call, Some(&who));
+        if let Some(last) = self.last_batches.get(&token)
+            && let Some(fault) = self.script.take_sync(&fault_target, true)
+        {
+            query.since = last.since;
+            self.note_fault(waiting.number, fault.name());
+        }
+
+        let mut batch = self.batch(&who, &query, Shape::Plain);
+        if batch.has_events
+            && let Some(fault) = self.script.take_sync(&fault_target, false)
+        {
+            batch = self.batch(&who, &query, shape(&fault.effect));
+            self.note_fault(waiting.number, fault.name());
+        }
+        // A token from the future is answered at once, with an earlier one (measured).
+        let may_wait = query.since.is_some_and(|since| since <= self.position);
+        if batch.is_empty() && may_wait && !query.full_state && self.now < waiting.deadline {
+            return Ok(None);
+        }
+        if batch.has_events {
+            self.last_batches
+                .insert(token, LastBatch { since: query.since });
+        }
+        Ok(Some(Reply::raw_json(batch.into_json(self.position))))
+    }
+
+    fn read_query(&self, call: &Call, who: &Who) -> Result<Query, ApiError> {
+        Ok(Query {
+            since: call.query("since").map(sync_position).transpose()?,
+            timeout: timeout(call.query("timeout"))?,
+            full_state: call.query("full_state") == Some("true"),
+            filter: self.sync_filter(call, who)?,
+        })
+    }
+
+    fn batch(&self, who: &Who, query: &Query, shape: Shape) -> Batch {
+        let mut batch = Batch::default();
+        for room in self.rooms.values() {
+            let is_hidden = room.forgotten_by.contains(&who.user);
+            if query.filter.room.admits(&room.id) && !is_hidden {
+                let viewer = self.viewer(who, None);
+                add_room(&mut batch, room, viewer, query, shape, self.position);
+            }
+        }
+        let since = query.since.unwrap_or_default();
+        if let Some(user) = self.users.get(&who.user) {
+            let is_wanted = |kind: &str| query.filter.account_data.admits_type("", kind);
+            batch.account_data = account_data(user.account_data.iter(), since, is_wanted);
+            let fresh = user
+                .to_device
+                .iter()
+                .filter(|(position, _)| *position > since);
+            batch.to_device = fresh.map(|(_, event)| event.clone()).collect();
+        }
+        batch
+    }
+}
+
+fn add_room(
+    batch: &mut Batch,
+    room: &Room,
+    viewer: Viewer<'_>,
+    query: &Query,
+    shape: Shape,
+    now_at: u64,
+) {
+    let Some(member) = room.state_event("m.room.member", viewer.user) else {
+        return;
+    };
+    let since = query.since;
+    let is_fresh = since.is_none_or(|since| member.position > since);
+    let filter = &query.filter.room;
+    let view = RoomView {
+        room,
+        viewer,
+        since,
+        full_state: query.full_state,
+        filter,
+        shape,
+        now_at,
+    };
+    match room.membership(viewer.user) {
+        Some(Membership::Join) => {
+            if let Some(section) = view.joined() {
+                batch.has_events |= section.has_events;
+                batch.joined.push((room.id.clone(), section.json));
+            }
+        }
+        Some(Membership::Invite) if is_fresh => {
+            batch.invited.push((room.id.clone(), view.invited()));
+        }
+        Some(Membership::Leave | Membership::Ban)
+            if is_fresh && (since.is_some() || filter.include_leave) =>
+        {
+            let section = view.left(member.position);
+            batch.has_events |= section.has_events;
+            batch.left.push((room.id.clone(), section.json));
+        }
+        _ => {}
+    }
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        let Self {
+            joined,
+            invited,
+            left,
+            account_data,
+            to_device,
+            has_events: _,
+        } = self;
+        let has_rooms = !joined.is_empty() || !invited.is_empty() || !left.is_empty();
+        !has_rooms && account_data.is_empty() && to_device.is_empty()
+    }
+
+    /// Empty sections are left out, as Synapse leaves them out.
+    fn into_json(self, position: u64) -> Vec<u8> {
+        let Self {
+            joined,
+            invited,
+            left,
+            account_data,
+            to_device,
+            has_events: _,
+        } = self;
+        let mut fields = vec![("next_batch", text(&format!("s{position}").into()))];
+        let rooms = [("join", joined), ("invite", invited), ("leave", left)];
+        let rooms: Vec<_> = rooms
+            .into_iter()
+            .filter(|(_, rooms)| !rooms.is_empty())
+            .map(|(section, rooms)| (section, object(rooms)))
+            .collect();
+        if !rooms.is_empty() {
+            fields.push(("rooms", object(rooms)));
+        }
+        for (section, events) in [("account_data", account_data), ("to_device", to_device)] {
+            if !events.is_empty() {
+                fields.push((section, object([("events", array(events))])));
+            }
+        }
+        fields.push(("device_one_time_keys_count", b"{}".to_vec()));
+        object(fields)
+    }
+}
+
+/// The position in a token of `/sync`; the codes of the refusals are measured.
+fn sync_position(token: &str) -> Result<u64, ApiError> {
+    if token.starts_with('t') {
+        return Err(ApiError::internal());
+    }
+    let number = token
+        .strip_prefix('s')
+        .and_then(|number| number.parse().ok());
+    number.ok_or_else(|| ApiError::unknown("Invalid stream token"))
+}
+
+fn timeout(text: Option<&str>) -> Result<Duration, ApiError> {
+    let Some(text) = text else {
+        return Ok(Duration::ZERO);
+    };
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ApiError::invalid(
+            "Query parameter 'timeout' must be an integer",
+        ));
+    }
+    // Measured: a number of 20 digits breaks the server.
+    let is_sane = text.len() < 18;
+    let milliseconds = text.parse().ok().filter(|_| is_sane);
+    milliseconds
+        .map(Duration::from_millis)
+        .ok_or_else(ApiError::internal)
+}
+
+fn shape(effect: &Effect) -> Shape {
+    match effect {
+        Effect::Sync(SyncFault::Reverse) => Shape::Reversed,
+        Effect::Sync(SyncFault::Limit { keep }) => Shape::Limited { keep: *keep },
+        _ => Shape::Plain,
+    }
+}
