@@ -1,6 +1,8 @@
 //! TBD
 
+pub mod broken;
 pub mod conformance;
+pub mod crash;
 pub mod homeserver;
 pub mod person;
 pub mod python;

@@ -1,6 +1,6 @@
 //! The one list of cases, and what is made of it.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use super::StoreFactory;
 
@@ -202,3 +202,19 @@ impl fmt::Debug for Case {
 
 /// All cases, for runners of one's own.
 pub const CASES: &[Case] = crate::for_each_store_case!(tabulate_store_cases []);
+
+/// Runs every case on a store of its own, and names those that the store fails.
+///
+/// For judging the suite rather than a store: it does not say what went wrong. A case
+/// fails by a panic, which is told on standard error as panics are.
+pub async fn failing_cases(factory: impl Fn() -> Arc<dyn StoreFactory>) -> Vec<&'static str> {
+    let mut failing = Vec::new();
+    for case in CASES {
+        let factory = factory();
+        let run = tokio::spawn(async move { (case.run)(&*factory).await });
+        if run.await.is_err() {
+            failing.push(case.name);
+        }
+    }
+    failing
+}

@@ -27,8 +27,8 @@
 //! ```
 //!
 //! Each case is a plain function, so that one of them can also be called alone. That the
-//! suite finds what it is for is tested with stores that are wrong on
-//! purpose.
+//! suite finds what it is for is tested with stores that are [wrong on
+//! purpose](crate::broken).
 
 mod checked;
 mod factory;
@@ -55,5 +55,5 @@ pub mod value;
 
 pub use self::{
     factory::{InMemory, StoreFactory},
-    list::{CASES, Case, CaseFuture},
+    list::{CASES, Case, CaseFuture, failing_cases},
 };

@@ -1,0 +1,114 @@
+//! Stores that are wrong on purpose, each in one way.
+//!
+//! A suite that has never failed proves nothing: every one of these must fail at least
+//! one case of the [suite](crate::conformance). They are also what a new case is tried
+//! on.
+
+mod fault;
+mod receiving;
+mod rows;
+mod sending;
+mod telling;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use matrix_bridge_core::Store;
+
+use self::fault::{BrokenStore, Fault};
+use crate::conformance::{InMemory, StoreFactory};
+
+/// One way of being wrong.
+#[derive(Clone, Copy)]
+pub struct Broken {
+    /// What is wrong.
+    pub name: &'static str,
+    wrap: fn(Arc<dyn Store>) -> Arc<dyn Store>,
+}
+
+impl Broken {
+    /// `store` with the fault.
+    #[must_use]
+    pub fn wrap(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        (self.wrap)(store)
+    }
+
+    /// A factory of stores in memory that have the fault.
+    #[must_use]
+    pub fn factory(self) -> Arc<dyn StoreFactory> {
+        let inner = InMemory::default();
+        Arc::new(BrokenFactory {
+            broken: self,
+            inner,
+        })
+    }
+}
+
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Every way of being wrong that we thought of.
+pub const BROKEN: &[Broken] = &[
+    broken::<receiving::NoGenerationFence>("the source's generation is not compared"),
+    broken::<receiving::NoOwnerFence>("the owner's fence is not compared"),
+    broken::<receiving::NoInboxFence>("settled inbox events are settled again"),
+    broken::<receiving::NoMarks>("marks are not written"),
+    broken::<receiving::SharedMarks>("accounts share their marks"),
+    broken::<receiving::TornCommit>("effects are committed before the rest"),
+    broken::<receiving::MergedFacts>("older facts shine through newer ones"),
+    broken::<receiving::LastSeenPruned>("pruning takes the mark of a last event"),
+    broken::<receiving::StickyValues>("values are not removed"),
+    broken::<receiving::VolatileValues>("values do not survive a restart"),
+    broken::<receiving::TextEndsAtNul>("text ends at its first NUL"),
+    broken::<receiving::ReformattedJson>("JSON is read and written anew"),
+    broken::<rows::RowsDropped>("rows beyond the second of a batch are dropped"),
+    broken::<rows::LaneReversed>("rows go to the wrong end of their lane"),
+    broken::<rows::KeysRepeat>("a key can be enqueued twice"),
+    broken::<rows::ShadowSent>("shadow rows are sent"),
+    broken::<rows::DueAtOnce>("rows do not wait for their time"),
+    broken::<sending::ClaimsOverlap>("a claimed lane is claimed again"),
+    broken::<sending::OneLane>("one lane blocks the others"),
+    broken::<sending::PauseIgnored>("lanes of paused senders are claimed"),
+    broken::<sending::FirstAttemptUntold>("claimed rows have no first attempt"),
+    broken::<sending::TokenIgnored>("settlements under an old token are written"),
+    broken::<sending::LostUntold>("lost settlements are not reported"),
+    broken::<sending::RetryAtOnce>("retries do not wait"),
+    broken::<sending::RetryCounted>("every retry is counted"),
+    broken::<sending::ReleaseRetries>("released rows count as tried"),
+    broken::<sending::AmendForgotten>("amended actions are forgotten"),
+    broken::<sending::RequeueLate>("requeued rows wait"),
+    broken::<telling::InboxReversed>("the inbox is read from the end"),
+    broken::<telling::PagesOverlap>("pages of rooms begin anew"),
+    broken::<telling::LinksOneWay>("links lead one way"),
+    broken::<telling::OutcomesSkipped>("outcomes are skipped"),
+    broken::<telling::NeverDue>("nothing is ever due"),
+    broken::<telling::LeaseShared>("lease holders are not compared"),
+    broken::<telling::FenceConstant>("fences do not grow"),
+    broken::<telling::NeverClosed>("a closed store goes on"),
+];
+
+const fn broken<F: Fault + Default>(name: &'static str) -> Broken {
+    Broken {
+        name,
+        wrap: |inner| {
+            let fault = F::default();
+            Arc::new(BrokenStore { inner, fault })
+        },
+    }
+}
+
+#[derive(Debug)]
+struct BrokenFactory {
+    broken: Broken,
+    inner: InMemory,
+}
+
+#[async_trait]
+impl StoreFactory for BrokenFactory {
+    async fn open(&self, name: &str) -> Arc<dyn Store> {
+        self.broken.wrap(self.inner.open(name).await)
+    }
+}
