@@ -1,1 +1,26 @@
-//! TBD
+//! Live in Matrix from inside your service.
+//!
+//! This crate holds nothing of its own: it brings together the crates of the family,
+//! by feature.
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `client` | yes | `Bot`, `Client` and the homeserver's client API |
+//! | `sqlite` | yes | `SqliteStore` |
+//! | `backoff` | no | `RetryPolicy` for `backoff::ExponentialBackoff` |
+//!
+//! Start with `Bot`; what a handler sees and returns is in [`Event`] and [`Effects`],
+//! what a bot may do where in [`Policy`], how it is in [`Health`].
+
+pub use matrix_bridge_core::*;
+
+#[cfg(feature = "client")]
+pub use matrix_bridge_client::*;
+
+#[cfg(feature = "sqlite")]
+pub use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore};
+
+/// The README's example, compiled.
+#[cfg(all(doctest, feature = "client", feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

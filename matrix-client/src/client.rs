@@ -32,11 +32,16 @@ use crate::{
 pub struct Client(Arc<Inner>);
 
 struct Inner {
+    connection: Connection,
+    identity: Identity,
+}
+
+/// A way to the homeserver, with a token of somebody's.
+struct Connection {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     base_url: String,
     token: SecretString,
-    identity: Identity,
 }
 
 impl Client {
@@ -69,28 +74,24 @@ impl Client {
     ) -> Result<Self, ConnectError> {
         let base_url = base_url.into().trim_end_matches('/').to_owned();
         check_url(&base_url)?;
-        // Until whoami tells, nobody.
-        let nobody = OwnedUserId::try_from("@_:_").expect("a user id by its grammar");
-        let identity = Identity {
-            user: nobody,
-            device: None,
-        };
-        let mut inner = Inner {
+        let connection = Connection {
             transport,
             clock,
             base_url,
             token,
-            identity,
         };
-        inner.check_versions().await?;
-        let who = inner
+        connection.check_versions().await?;
+        let who = connection
             .call(whoami::v3::Request::new(), limits::SHORT)
             .await?;
-        inner.identity = Identity {
+        let identity = Identity {
             user: who.user_id,
             device: who.device_id,
         };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            connection,
+            identity,
+        })))
     }
 
     /// The user and device of the token, as `/whoami` told.
@@ -133,7 +134,7 @@ impl Client {
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
         for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
     {
-        self.0.call(request, limits::SHORT).await
+        self.0.connection.call(request, limits::SHORT).await
     }
 
     /// Makes a request and leaves the reading of the answer to the caller.
@@ -143,28 +144,28 @@ impl Client {
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
         for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
     {
-        Ok(self
-            .0
-            .exchange(self.0.request(request)?, limits)
-            .await?
-            .into_body())
+        let connection = &self.0.connection;
+        let response = connection
+            .exchange(connection.request(request)?, limits)
+            .await?;
+        Ok(response.into_body())
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        self.0.clock.clone()
+        self.0.connection.clock.clone()
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &self.0.base_url)
+            .field("base_url", &self.0.connection.base_url)
             .field("identity", &self.0.identity)
             .finish_non_exhaustive()
     }
 }
 
-impl Inner {
+impl Connection {
     async fn check_versions(&self) -> Result<(), ConnectError> {
         let request = get_supported_versions::Request::new();
         let request = request
