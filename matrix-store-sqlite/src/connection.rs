@@ -11,6 +11,8 @@ pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"MxBr");
 const CACHED_STATEMENTS: usize = 96;
 /// The journal goes into the file when it has that many pages: about 4 MB.
 const CHECKPOINT_PAGES: i64 = 1000;
+/// A journal that had to grow is cut back to that many bytes.
+const JOURNAL_LIMIT: i64 = 16_000_000;
 /// Negative: in KiB.
 const WRITER_CACHE: i64 = -16_000;
 
@@ -36,6 +38,7 @@ pub(crate) fn prepare_writer(
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT)?;
     connection.pragma_update(None, "cache_size", WRITER_CACHE)?;
     if let Some(pages) = config.max_pages {
         connection.pragma_update(None, "max_page_count", pages)?;

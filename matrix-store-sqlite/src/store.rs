@@ -20,6 +20,9 @@ use crate::{
 
 /// A store in one SQLite file.
 ///
+/// Calls are made within a tokio runtime, unless the store was opened
+/// [inline](SqliteConfig::inline).
+///
 /// Dropping it without [`close`](matrix_bridge_core::StateStore::close) is safe: what
 /// was answered is durable, and what still waits is written before the drop returns.
 pub struct SqliteStore {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::error::OpenError;
-use crate::connection::APPLICATION_ID;
+use super::{error::OpenError, path};
+use crate::{connection::APPLICATION_ID, fault::Reason};
 
 /// Append only: a step that was released never changes.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_init.sql")];
@@ -22,14 +22,14 @@ pub(super) enum Found {
 }
 
 /// Looks at the file; changes nothing.
-pub(super) fn look(connection: &Connection, path: &Path) -> Result<Found, OpenError> {
-    let sqlite = |error| OpenError::from_sqlite(path, error);
+pub(super) fn look(connection: &Connection, file: &Path) -> Result<Found, OpenError> {
+    let sqlite = |error| OpenError::from_sqlite(file, error);
     let application_id: i32 = pragma(connection, "application_id").map_err(sqlite)?;
     if application_id == APPLICATION_ID {
         let found: u32 = pragma(connection, "user_version").map_err(sqlite)?;
         if found > KNOWN {
             return Err(OpenError::NewerSchema {
-                path: path.to_owned(),
+                path: file.to_owned(),
                 found,
                 known: KNOWN,
             });
@@ -38,10 +38,17 @@ pub(super) fn look(connection: &Connection, path: &Path) -> Result<Found, OpenEr
     }
     let pages: i64 = pragma(connection, "page_count").map_err(sqlite)?;
     if pages == 0 {
-        return Ok(Found::Empty);
+        // SQLite takes a few stray bytes for nothing, and would overwrite them.
+        return match path::is_empty(file) {
+            true => Ok(Found::Empty),
+            false => Err(OpenError::NotADatabase {
+                path: file.to_owned(),
+                source: Reason("it is too short").into(),
+            }),
+        };
     }
     Err(OpenError::ForeignSchema {
-        path: path.to_owned(),
+        path: file.to_owned(),
         application_id,
     })
 }

@@ -42,6 +42,12 @@ pub(super) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
+/// Whether there is nothing in the file. It is not opened for that: closing any handle of
+/// a file in this process would drop the locks that SQLite holds on it.
+pub(super) fn is_empty(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.len() == 0)
+}
+
 /// Whether a journal with something in it lies beside the database: it was not closed.
 pub(super) fn has_journal(database: &Path) -> bool {
     let mut name = OsString::from(database);

@@ -5,6 +5,8 @@ pub(crate) mod enqueue;
 mod lane;
 pub(crate) mod outcome;
 pub(crate) mod person;
+#[cfg(test)]
+mod plan;
 pub(crate) mod prune;
 pub(crate) mod report;
 mod row;

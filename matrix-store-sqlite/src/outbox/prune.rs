@@ -9,19 +9,19 @@ use crate::{
     fields::{number, time},
 };
 
-const RECORDS_BEFORE: &str = "\
+pub(super) const RECORDS_BEFORE: &str = "\
     DELETE FROM outbox WHERE id IN ( \
         SELECT id FROM outbox WHERE state = ?1 AND settled IS NOT NULL AND settled < ?2 \
         ORDER BY settled, id LIMIT ?3)";
-const OLDEST_RECORDS: &str = "\
+pub(super) const OLDEST_RECORDS: &str = "\
     DELETE FROM outbox WHERE id IN ( \
         SELECT id FROM outbox WHERE state = ?1 AND settled IS NOT NULL \
         ORDER BY settled, id LIMIT ?2)";
-const OUTCOMES_BEFORE: &str = "\
+pub(super) const OUTCOMES_BEFORE: &str = "\
     DELETE FROM outcome WHERE cursor IN ( \
         SELECT cursor FROM outcome WHERE at < ?1 ORDER BY at, cursor LIMIT ?2)";
 const OUTCOMES: &str = "SELECT count(*) FROM outcome";
-const OLDEST_OUTCOMES: &str = "\
+pub(super) const OLDEST_OUTCOMES: &str = "\
     DELETE FROM outcome WHERE cursor IN (SELECT cursor FROM outcome ORDER BY cursor LIMIT ?1)";
 
 /// Removes sent rows and shadow rows from before `before` and the oldest of those beyond

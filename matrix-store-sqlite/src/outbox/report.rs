@@ -10,9 +10,11 @@ use crate::{
 };
 
 const COUNT: &str = "SELECT state, rows FROM outbox_count WHERE state = ?1";
-const OLDEST: &str = "\
-    SELECT id, created FROM outbox WHERE state = 0 ORDER BY created LIMIT 1";
-const LIST: &str = concat!(
+/// Left to itself, SQLite sorts all waiting rows.
+pub(super) const OLDEST: &str = "\
+    SELECT id, created FROM outbox INDEXED BY outbox_oldest WHERE state = 0 \
+    ORDER BY created LIMIT 1";
+pub(super) const LIST: &str = concat!(
     "SELECT ",
     row::columns!(),
     " FROM outbox WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3"

@@ -179,7 +179,99 @@ fn is_known_unwritten(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use matrix_bridge_core::StoreError;
+    use tokio::sync::oneshot::Receiver;
+
     use super::*;
+    use crate::{
+        fault::{Fault, Reason},
+        marks::Digest,
+        writer::Call,
+    };
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (n)").unwrap();
+        Writer::new(connection, Arc::default())
+    }
+
+    type Answer = Receiver<Result<(), StoreError>>;
+
+    /// Writes a number and a mark, and then perhaps fails.
+    fn insert(n: i64, fails: bool) -> (Box<dyn Job>, Answer) {
+        Call::boxed("testing", false, move |work| {
+            work.connection.execute("INSERT INTO t VALUES (?1)", [n])?;
+            work.staged.added.insert(digest(n));
+            match fails {
+                true => Err(Fault::Invalid(Reason("on purpose").into())),
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn digest(n: i64) -> Digest {
+        Digest::from_bytes([n.to_le_bytes(), [0; 8]].concat().try_into().unwrap())
+    }
+
+    fn numbers(writer: &Writer) -> Vec<i64> {
+        let mut statement = writer.connection.prepare("SELECT n FROM t").unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    fn kind(answer: &mut Answer) -> Option<StoreErrorKind> {
+        answer.try_recv().unwrap().err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn a_job_that_fails_undoes_only_its_own_work() {
+        let mut writer = writer();
+        let (jobs, mut answers): (Vec<_>, Vec<_>) = [(1, false), (2, true), (3, false)]
+            .map(|(n, fails)| insert(n, fails))
+            .into_iter()
+            .unzip();
+
+        writer.run(jobs);
+
+        let kinds: Vec<_> = answers.iter_mut().map(kind).collect();
+        assert_eq!(kinds, [None, Some(StoreErrorKind::Invalid), None]);
+        assert_eq!(numbers(&writer), [1, 3]);
+        let is_marked = [1, 2, 3].map(|n| writer.shared.marks.is_marked(&digest(n)));
+        assert_eq!(is_marked, [true, false, true]);
+    }
+
+    #[test]
+    fn nobody_hears_of_success_before_the_commit() {
+        let mut writer = writer();
+        let (job, mut answer) = insert(1, false);
+        // A transaction of somebody else on the same connection: `BEGIN` fails.
+        writer.connection.execute_batch("BEGIN").unwrap();
+
+        writer.run(vec![job]);
+
+        assert!(kind(&mut answer).is_some());
+        assert!(!writer.shared.marks.is_marked(&digest(1)));
+        assert_eq!(numbers(&writer), [0_i64; 0]);
+    }
+
+    #[test]
+    fn a_commit_in_doubt_closes_the_store() {
+        let mut writer = writer();
+        let ending = writer.commit_failed(failure(ffi::SQLITE_IOERR_FSYNC));
+        assert!(matches!(
+            ending,
+            Ending::Failed {
+                kind: StoreErrorKind::Unknown,
+                ..
+            }
+        ));
+
+        let (job, mut answer) = insert(1, false);
+        writer.run(vec![job]);
+
+        assert_eq!(kind(&mut answer), Some(StoreErrorKind::Closed));
+        assert_eq!(numbers(&writer), [0_i64; 0]);
+    }
 
     fn failure(code: i32) -> rusqlite::Error {
         rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)

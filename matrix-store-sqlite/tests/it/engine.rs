@@ -1,0 +1,142 @@
+//! One engine, and readers beside it.
+
+use matrix_bridge_core::{
+    LeaseName, LeaseOutcome, LeaseRequest, ListState, OutboundQueue as _, PruneLimits, RowId,
+    StateStore as _, StoreErrorKind, Timestamp,
+};
+use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore};
+
+use crate::{
+    child::{self, Process},
+    sample::{batch, claim_at, enqueue, event, folder, keys, parked, row},
+};
+
+fn lease(holder: &str) -> LeaseRequest {
+    LeaseRequest {
+        name: LeaseName::new("ingest"),
+        holder: holder.to_owned(),
+        now: Timestamp(1),
+        ttl: std::time::Duration::from_secs(60),
+    }
+}
+
+#[tokio::test]
+async fn a_second_engine_is_refused_while_the_first_lives() {
+    let (_folder, path) = folder();
+    let first = SqliteStore::open(&path).unwrap();
+
+    let second = SqliteStore::open(&path).unwrap_err();
+
+    assert!(matches!(second, OpenError::InUse { .. }));
+    assert!(second.to_string().contains("bridge.db.lock; stop that one"));
+    first.close().await.unwrap();
+    SqliteStore::open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn a_dropped_store_is_free_at_once() {
+    let (_folder, path) = folder();
+    for key in ["a", "b", "c"] {
+        let store = SqliteStore::open(&path).unwrap();
+        enqueue(&store, vec![row(key, "lane", "")]).await.unwrap();
+    }
+
+    let store = SqliteStore::open(&path).unwrap();
+
+    assert_eq!(keys(&store, ListState::Waiting).await, ["a", "b", "c"]);
+}
+
+/// Not a test of its own: the other process of the one below.
+#[tokio::test]
+async fn child_that_holds_the_store() {
+    let Some(path) = child::path() else { return };
+    let store = SqliteStore::open(path).unwrap();
+    let held = store.lease(lease("child")).await.unwrap();
+    assert!(matches!(held, LeaseOutcome::Held(_)));
+    child::say("ready");
+    child::wait_for_parent();
+}
+
+#[tokio::test]
+async fn a_killed_engine_leaves_neither_its_lock_nor_its_leases() {
+    let (_folder, path) = folder();
+    let mut process = Process::start("engine::child_that_holds_the_store", &path, 0, "true");
+    assert_eq!(process.hear().as_deref(), Some("ready"));
+    let refused = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }));
+
+    process.kill();
+
+    let store = SqliteStore::open(&path).unwrap();
+    let LeaseOutcome::Held(fence) = store.lease(lease("next")).await.unwrap() else {
+        panic!("the lease of a dead process is still held");
+    };
+    assert_eq!(fence.0, 2, "the number goes on growing");
+}
+
+#[tokio::test]
+async fn a_reader_works_on_parked_rows_beside_the_engine() {
+    let (_folder, path) = folder();
+    let engine = SqliteStore::open(&path).unwrap();
+    let rows = vec![parked(row("a", "lane", "")), parked(row("b", "lane", ""))];
+    enqueue(&engine, rows).await.unwrap();
+    let reader = SqliteConfig::new(&path).open_reader().unwrap();
+
+    let ids: Vec<RowId> = reader
+        .list(ListState::Parked, None, 10)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.id)
+        .collect();
+    assert_eq!(reader.requeue(&ids[..1], Timestamp(2)).await.unwrap(), 1);
+    assert_eq!(reader.discard(&ids[1..]).await.unwrap(), 1);
+    reader.close().await.unwrap();
+
+    let claims = engine.claim(claim_at(2)).await.unwrap();
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].rows[0].key.as_str(), "a");
+    assert_eq!(engine.depth().await.unwrap().parked, 0);
+}
+
+#[tokio::test]
+async fn a_reader_is_refused_what_only_the_engine_may_do() {
+    let (_folder, path) = folder();
+    drop(SqliteStore::open(&path).unwrap());
+    let reader = SqliteConfig::new(&path).open_reader().unwrap();
+    let limits = PruneLimits {
+        marks_before: Timestamp(0),
+        marks_max: 0,
+        records_before: Timestamp(0),
+        records_max: 0,
+        parked_events_max: 0,
+    };
+
+    let errors = [
+        reader.commit(batch()).await.err(),
+        reader.claim(claim_at(1)).await.err(),
+        reader.settle(Vec::new()).await.err(),
+        reader.lease(lease("reader")).await.err(),
+        reader.prune(limits).await.err(),
+    ];
+
+    let kinds = errors.map(|error| error.map(|error| error.kind()));
+    assert_eq!(kinds, [Some(StoreErrorKind::Invalid); 5]);
+}
+
+#[tokio::test]
+async fn a_reader_finds_marks_without_an_index() {
+    let (_folder, path) = folder();
+    let engine = SqliteStore::open(&path).unwrap();
+    let mut marking = batch();
+    marking.marks = (0..1000).map(|n| event(&n.to_string())).collect();
+    let _applied = engine.commit(marking).await.unwrap();
+    let reader = SqliteConfig::new(&path).open_reader().unwrap();
+
+    let asked = ["999", "0", "none", "500"].map(event);
+    let account = crate::sample::account();
+
+    let expected = [true, true, false, true];
+    assert_eq!(reader.seen(&account, &asked).await.unwrap(), expected);
+    assert_eq!(engine.seen(&account, &asked).await.unwrap(), expected);
+}
