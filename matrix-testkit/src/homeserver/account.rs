@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     auth::{Standing, User, Who, localpart},
+    call::Call,
     errors::ApiError,
     json_check::request_object,
     reply::Reply,
-    route::Call,
     state::Homeserver,
 };
 

@@ -1,102 +1,16 @@
-//! What tests do to the server: people who act, accounts that change, raw events.
+//! What tests do in rooms: people who come, go and speak, and raw events.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
-    auth::{Standing, User},
-    config::RateLimit,
     errors::ApiError,
     event::{Draft, Event},
-    handle::{Account, TestHomeserver},
+    handle::TestHomeserver,
     room::Membership,
     send::redaction,
     state::Homeserver,
 };
-
-/// Accounts.
-impl TestHomeserver {
-    /// A user, with a token that has a device; another token if the user exists.
-    #[must_use]
-    pub fn register(&self, localpart: &str) -> Account {
-        self.with(|server| {
-            let user_id = server.user_id(localpart);
-            let fresh = User {
-                password: Some(localpart.to_owned()),
-                ..User::default()
-            };
-            server.users.entry(user_id.clone()).or_insert(fresh);
-            let device = server.ids.device();
-            server.account(user_id, Some(device))
-        })
-    }
-
-    /// Another token of a user, on a device of that id.
-    #[must_use]
-    pub fn log_in(&self, user_id: &str, device_id: &str) -> Account {
-        self.with(|server| server.account(user_id.to_owned(), Some(device_id.to_owned())))
-    }
-
-    /// Another token of a user, without a device, as an admin's login as a user gives it.
-    #[must_use]
-    pub fn log_in_without_device(&self, user_id: &str) -> Account {
-        self.with(|server| server.account(user_id.to_owned(), None))
-    }
-
-    /// Makes a token unknown, as a logout does: 401 without `soft_logout`.
-    pub fn revoke(&self, access_token: &str) {
-        self.with(|server| server.end_session(access_token, false));
-    }
-
-    /// Makes a token run out: 401 with `soft_logout`.
-    pub fn expire(&self, access_token: &str) {
-        self.with(|server| server.end_session(access_token, true));
-    }
-
-    /// Locks a user: 401 `M_USER_LOCKED`.
-    pub fn lock_user(&self, user_id: &str) {
-        self.set_standing(user_id, Standing::Locked);
-    }
-
-    /// Suspends a user: 403 `M_USER_SUSPENDED` on writes.
-    pub fn suspend_user(&self, user_id: &str) {
-        self.set_standing(user_id, Standing::Suspended);
-    }
-
-    /// Deactivates a user: their tokens are unknown for good.
-    pub fn deactivate_user(&self, user_id: &str) {
-        self.set_standing(user_id, Standing::Deactivated);
-        self.with(|server| server.end_sessions(|who| who.user == user_id));
-    }
-
-    /// Ends a lock or a suspension.
-    pub fn restore_user(&self, user_id: &str) {
-        self.set_standing(user_id, Standing::Good);
-    }
-
-    /// Limits what each user may write from now on; `None` for no limit.
-    pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
-        self.with(|server| server.config.rate_limit = limit);
-    }
-
-    /// Takes a user out of all limits.
-    pub fn exempt_from_limits(&self, user_id: &str) {
-        self.with(|server| {
-            server
-                .users
-                .entry(user_id.to_owned())
-                .or_default()
-                .is_unlimited = true;
-        });
-    }
-
-    fn set_standing(&self, user_id: &str, standing: Standing) {
-        self.with(|server| {
-            server.users.entry(user_id.to_owned()).or_default().standing = standing;
-            server.note_news();
-        });
-    }
-}
 
 /// Rooms and who is in them.
 impl TestHomeserver {
@@ -257,16 +171,6 @@ impl TestHomeserver {
 }
 
 impl Homeserver {
-    fn account(&mut self, user_id: String, device_id: Option<String>) -> Account {
-        self.users.entry(user_id.clone()).or_default();
-        let access_token = self.open_session(&user_id, device_id.clone());
-        Account {
-            user_id,
-            device_id,
-            access_token,
-        }
-    }
-
     fn inject(&mut self, room_id: &str, raw: Bytes) -> Option<String> {
         if !self.rooms.contains_key(room_id) {
             return None;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{errors::ApiError, route::Call, state::Homeserver};
+use super::{call::Call, errors::ApiError, state::Homeserver};
 
 /// Who a token belongs to.
 #[derive(Clone, Debug, Eq, PartialEq)]

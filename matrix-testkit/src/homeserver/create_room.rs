@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     event::Draft,
     json_check::request_object,
     reply::Reply,
     room::{Membership, Room},
-    route::Call,
     state::Homeserver,
 };
 

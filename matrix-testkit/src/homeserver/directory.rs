@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     json_check::request_object,
     reply::{Reply, array},
     room::Room,
-    route::Call,
     state::Homeserver,
 };
 

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     json_check::request_object,
     reply::Reply,
     room::{Receipt, Room},
-    route::Call,
     state::Homeserver,
 };
 

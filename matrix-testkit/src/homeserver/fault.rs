@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
 
-use super::{endpoint::Endpoint, errors::milliseconds, reply::Reply};
+use super::{
+    canned::{Canned, RateLimitForm},
+    endpoint::Endpoint,
+    script::Target,
+};
 
 /// One scripted fault: what happens, to which requests, how often.
 ///
@@ -53,45 +57,6 @@ pub(crate) enum SyncFault {
     RepeatBatch,
     Reverse,
     Limit { keep: usize },
-}
-
-/// An answer that is not the server's own.
-#[derive(Clone, Debug)]
-pub(crate) struct Canned {
-    pub(crate) status: StatusCode,
-    pub(crate) content_type: String,
-    pub(crate) body: Bytes,
-    pub(crate) retry_after: Option<RetryAfter>,
-}
-
-/// The forms of the `Retry-After` header.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum RetryAfter {
-    Seconds(u64),
-    Date(Duration),
-}
-
-/// The forms in which servers and the proxies before them say 429.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum RateLimitForm {
-    /// `retry_after_ms` in the body, no header.
-    BodyOnly(Duration),
-    /// `Retry-After` in seconds, no time in the body.
-    HeaderSeconds(u64),
-    /// `Retry-After` as a date that far after the server's now, no time in the body.
-    HeaderDate(Duration),
-    /// `retry_after_ms` in the body, and the header in seconds.
-    Both {
-        /// What the body says.
-        body: Duration,
-        /// What the header says.
-        header_seconds: u64,
-    },
-    /// A page of a proxy, with the header in seconds.
-    NotJson(u64),
-    /// The error code and nothing about time.
-    NoTime,
 }
 
 /// What happens, and to a request before or after the server acted on it.
@@ -301,7 +266,7 @@ impl Fault {
         matches!(self.remaining, Some(0))
     }
 
-    fn matches(&self, target: &Target<'_>) -> bool {
+    pub(crate) fn matches(&self, target: &Target<'_>) -> bool {
         !self.is_used_up()
             && self
                 .endpoint
@@ -317,7 +282,7 @@ impl Fault {
     }
 
     /// Counts a request that matches; says whether it is hit.
-    const fn strike(&mut self) -> bool {
+    pub(crate) const fn strike(&mut self) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
             return false;
@@ -347,108 +312,6 @@ impl Fault {
             (Effect::Sync(SyncFault::RepeatBatch), _) => "repeated batch",
             (Effect::Sync(SyncFault::Reverse), _) => "reversed timeline",
             (Effect::Sync(SyncFault::Limit { .. }), _) => "limited timeline",
-        }
-    }
-}
-
-/// What a fault can go by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'a> {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) user: Option<&'a str>,
-    pub(crate) room: Option<&'a str>,
-}
-
-/// The faults that are still to come, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    faults: Vec<Fault>,
-}
-
-impl Script {
-    pub(crate) fn add(&mut self, fault: Fault) {
-        self.faults.push(fault);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.faults.clear();
-    }
-
-    pub(crate) fn remaining(&self) -> usize {
-        self.faults.len()
-    }
-
-    /// The fault that hits a request on its arrival.
-    pub(crate) fn take(&mut self, target: &Target<'_>) -> Option<Fault> {
-        self.take_where(target, |effect| !matches!(effect, Effect::Sync(_)))
-    }
-
-    /// The fault that shapes a sync which has events.
-    pub(crate) fn take_sync(&mut self, target: &Target<'_>, may_repeat: bool) -> Option<Fault> {
-        self.take_where(target, |effect| match effect {
-            Effect::Sync(SyncFault::RepeatBatch) => may_repeat,
-            Effect::Sync(_) => !may_repeat,
-            _ => false,
-        })
-    }
-
-    fn take_where(&mut self, target: &Target<'_>, of: impl Fn(&Effect) -> bool) -> Option<Fault> {
-        let candidates = self
-            .faults
-            .iter_mut()
-            .filter(|f| of(&f.effect) && f.matches(target));
-        let hit = candidates
-            .into_iter()
-            .find_map(|fault| fault.strike().then(|| fault.clone()));
-        self.faults.retain(|fault| !fault.is_used_up());
-        hit
-    }
-}
-
-impl RateLimitForm {
-    fn canned(self) -> Canned {
-        let (in_body, retry_after) = match self {
-            Self::BodyOnly(wait) => (Some(wait), None),
-            Self::HeaderSeconds(seconds) | Self::NotJson(seconds) => {
-                (None, Some(RetryAfter::Seconds(seconds)))
-            }
-            Self::HeaderDate(wait) => (None, Some(RetryAfter::Date(wait))),
-            Self::Both {
-                body,
-                header_seconds,
-            } => (Some(body), Some(RetryAfter::Seconds(header_seconds))),
-            Self::NoTime => (None, None),
-        };
-        let (content_type, body) = if matches!(self, Self::NotJson(_)) {
-            ("text/html", "<h1>Too Many Requests</h1>".to_owned())
-        } else {
-            let mut body = json!({ "errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests" });
-            if let Some(wait) = in_body {
-                body["retry_after_ms"] = json!(milliseconds(wait));
-            }
-            ("application/json", body.to_string())
-        };
-        Canned {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            content_type: content_type.to_owned(),
-            body: body.into(),
-            retry_after,
-        }
-    }
-}
-
-impl Canned {
-    /// The reply; `date` words a moment that far from the server's now.
-    pub(crate) fn reply(&self, date: impl Fn(Duration) -> String) -> Reply {
-        let reply = Reply::new(&self.content_type, self.body.clone()).with_status(self.status);
-        match self.retry_after {
-            None => reply,
-            Some(RetryAfter::Seconds(seconds)) => {
-                reply.with_header(http::header::RETRY_AFTER, seconds.to_string())
-            }
-            Some(RetryAfter::Date(wait)) => {
-                reply.with_header(http::header::RETRY_AFTER, date(wait))
-            }
         }
     }
 }

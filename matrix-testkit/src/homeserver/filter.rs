@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    auth::Who, errors::ApiError, event::Event, json_check::request_object, reply::Reply,
-    route::Call, state::Homeserver,
+    auth::Who, call::Call, errors::ApiError, event::Event, json_check::request_object,
+    reply::Reply, state::Homeserver,
 };
 
 /// What a client wants to see; what the server does not know of it is ignored.

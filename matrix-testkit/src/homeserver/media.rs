@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::{
     auth::Who,
+    call::Call,
     errors::{ApiError, milliseconds},
     reply::Reply,
-    route::Call,
     state::Homeserver,
 };
 

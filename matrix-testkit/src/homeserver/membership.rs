@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     event::{Draft, Viewer},
     json_check::request_object,
     reply::{Reply, array, object},
     room::{Membership, Room},
-    route::Call,
     state::Homeserver,
 };
 

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     event::Event,
     filter::{EventFilter, inline},
     reply::{Reply, array, object, text},
     room::Room,
-    route::Call,
     state::Homeserver,
 };
 

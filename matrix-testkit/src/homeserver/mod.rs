@@ -60,9 +60,13 @@
 //! check signatures; every device of a user gets every to-device message; history is
 //! readable from the room's first event on.
 
+mod access;
 mod account;
 mod actions;
 mod auth;
+mod call;
+mod canned;
+mod clock;
 mod config;
 mod create_room;
 mod directory;
@@ -89,6 +93,7 @@ mod reply;
 mod request_log;
 mod room;
 mod route;
+mod script;
 mod send;
 mod socket;
 mod state;
@@ -97,9 +102,10 @@ mod sync_room;
 mod transactions;
 
 pub use self::{
+    canned::RateLimitForm,
     config::{HomeserverConfig, RateLimit},
     endpoint::Endpoint,
-    fault::{Fault, RateLimitForm},
+    fault::Fault,
     handle::{Account, NotReached, TestHomeserver},
     memory_transport::MemoryTransport,
     outcome::{Answer, Outcome, Waiting},

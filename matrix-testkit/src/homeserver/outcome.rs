@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::{fault::Fault, route::Call};
+use super::{call::Call, fault::Fault};
 
 /// What [`Homeserver::handle`](super::Homeserver::handle) says about a request.
 #[derive(Debug)]

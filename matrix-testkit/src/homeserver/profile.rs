@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    auth::Who, errors::ApiError, event::Draft, json_check::request_object, reply::Reply,
-    room::Membership, route::Call, state::Homeserver,
+    auth::Who, call::Call, errors::ApiError, event::Draft, json_check::request_object,
+    reply::Reply, room::Membership, state::Homeserver,
 };
 
 impl Homeserver {

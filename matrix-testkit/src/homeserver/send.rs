@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     event::{Draft, Event, Transaction},
     json_check::{event_content, request_object},
     relations,
     reply::Reply,
     room::{Membership, Room},
-    route::Call,
     state::Homeserver,
     transactions::Attempt,
 };

@@ -1,18 +1,16 @@
 //! The state machine: one request in, one outcome out.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 
 use super::{
     auth::{Session, User, Who},
+    call::Call,
     config::HomeserverConfig,
-    errors::{ApiError, milliseconds},
-    fault::{Effect, Script, Target},
+    errors::ApiError,
+    fault::Effect,
     ids::Ids,
     limiter::Limiter,
     media::Media,
@@ -20,7 +18,8 @@ use super::{
     reply::Reply,
     request_log::{RequestLog, RequestRecord},
     room::Room,
-    route::{Call, Handler, Miss},
+    route::{Handler, Miss},
+    script::{Script, Target},
     sync::LastBatch,
     transactions::Transactions,
 };
@@ -278,35 +277,6 @@ impl Homeserver {
         if let Some(record) = self.log.find(number) {
             record.fault = Some(name);
         }
-    }
-
-    /// Moves the clock, and ends what time ends.
-    pub(crate) fn tick(&mut self, now: Duration) {
-        self.now = self.now.max(now);
-        self.end_stale_typing();
-    }
-
-    /// The next place in the stream.
-    pub(crate) fn next_position(&mut self) -> u64 {
-        self.position += 1;
-        self.note_news();
-        self.position
-    }
-
-    /// Has all requests that wait looked at again.
-    pub(crate) const fn note_news(&mut self) {
-        self.news += 1;
-        self.changes += 1;
-    }
-
-    /// Milliseconds since 1970.
-    pub(crate) fn timestamp(&self) -> u64 {
-        milliseconds(self.config.epoch + self.now)
-    }
-
-    /// The moment that far from now, as HTTP words it.
-    fn date(&self, ahead: Duration) -> String {
-        httpdate::fmt_http_date(UNIX_EPOCH + self.config.epoch + self.now + ahead)
     }
 }
 

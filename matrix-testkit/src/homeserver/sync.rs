@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     auth::Who,
+    call::Call,
     errors::ApiError,
     event::Viewer,
     fault::{Effect, SyncFault},
@@ -11,7 +12,6 @@ use super::{
     outcome::Waiting,
     reply::{Reply, array, object, text},
     room::{Membership, Room},
-    route::Call,
     state::{Homeserver, target},
     sync_room::{RoomView, Shape, account_data},
 };
@@ -47,13 +47,16 @@ impl Homeserver {
     pub(crate) fn poll(&mut self, waiting: &mut Waiting) -> Result<Option<Reply>, ApiError> {
         let who = self.authenticate(&waiting.call)?;
         let mut query = self.read_query(&waiting.call, &who)?;
-        if !waiting.ends_on_news {
+        let is_first_look = !waiting.ends_on_news;
+        if is_first_look {
             waiting.ends_on_news = true;
             waiting.deadline = self.now + query.timeout;
         }
         let token = waiting.call.token.clone().unwrap_or_default();
         let fault_target = target(&waiting.call, Some(&who));
-        if let Some(last) = self.last_batches.get(&token)
+        // Later looks of the same request must not use up what the script skips.
+        if is_first_look
+            && let Some(last) = self.last_batches.get(&token)
             && let Some(fault) = self.script.take_sync(&fault_target, true)
         {
             query.since = last.since;
