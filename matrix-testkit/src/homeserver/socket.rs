@@ -124,6 +124,7 @@ struct Outgoing {
     rest: Option<Bytes>,
     announced: u64,
     is_torn: bool,
+    has_paused: bool,
 }
 
 impl Outgoing {
@@ -133,6 +134,7 @@ impl Outgoing {
             rest: Some(bytes),
             announced,
             is_torn: false,
+            has_paused: false,
         }
     }
 
@@ -152,12 +154,21 @@ impl Body for Outgoing {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Poll::Ready(match self.rest.take() {
-            Some(bytes) => Some(Ok(Frame::data(bytes))),
-            None => self.is_torn.then(|| Err(cut())),
-        })
+        if let Some(bytes) = self.rest.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        if !self.is_torn {
+            return Poll::Ready(None);
+        }
+        // hyper flushes when a body pauses; without that the head would be cut off, too.
+        if !self.has_paused {
+            self.has_paused = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(cut())))
     }
 
     fn is_end_stream(&self) -> bool {

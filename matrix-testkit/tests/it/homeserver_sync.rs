@@ -1,0 +1,364 @@
+//! `/sync`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::client::{Client, Got, alice_in_a_room, bodies, somebody, synced};
+
+fn kinds(events: &Value) -> Vec<&str> {
+    events
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|event| event["type"].as_str())
+        .collect()
+}
+
+fn part<'a>(got: &'a Got, section: &str, room: &str) -> &'a Value {
+    &got.body["rooms"][section][room]
+}
+
+#[tokio::test]
+async fn a_first_sync_gives_the_rooms_with_the_state_before_the_timeline() {
+    let (server, alice, room) = alice_in_a_room();
+    for number in 0..12 {
+        server.send_text(&room, alice.user(), &number.to_string());
+    }
+
+    let got = alice.sync(None).await;
+
+    let part = part(&got, "join", &room);
+    assert_eq!(
+        synced(&got, &room),
+        ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]
+    );
+    assert_eq!(part["timeline"]["limited"], true);
+    assert_eq!(kinds(&part["state"]["events"]).len(), 6);
+}
+
+#[tokio::test]
+async fn a_sync_gives_what_came_since_the_last_one() {
+    let (server, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+    server.send_text(&room, alice.user(), "new");
+
+    let got = alice.sync(Some(&since)).await;
+    let after = alice.sync(Some(&got.text("next_batch"))).await;
+    let again = alice.sync(Some(&since)).await;
+
+    assert_eq!(synced(&got, &room), ["new"]);
+    assert_eq!(part(&got, "join", &room)["timeline"]["limited"], false);
+    assert_eq!(part(&got, "join", &room)["state"]["events"], json!([]));
+    assert_eq!(after.body["rooms"], Value::Null);
+    assert_eq!(synced(&again, &room), ["new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_poll_ends_with_the_event() {
+    let (server, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+    let (poller, path) = (alice.clone(), format!("/sync?since={since}&timeout=30000"));
+    let poll = tokio::spawn(async move { poller.get(&path).await });
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    let sent_at = Instant::now();
+
+    server.send_text(&room, alice.user(), "x");
+    let got = poll.await.unwrap();
+
+    assert_eq!(synced(&got, &room), ["x"]);
+    assert_eq!(sent_at.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_poll_without_news_ends_at_its_timeout() {
+    let (_, alice, _) = alice_in_a_room();
+    let since = alice.position().await;
+    let start = Instant::now();
+
+    let got = alice
+        .get(&format!(
+            "/sync?since={since}&timeout=30000&set_presence=offline"
+        ))
+        .await;
+
+    assert_eq!(start.elapsed(), Duration::from_secs(30));
+    assert_eq!(got.text("next_batch"), since);
+    assert_eq!(got.body["rooms"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_limited_timeline_can_be_filled_from_messages() {
+    let (server, alice, room) = alice_in_a_room();
+    let known = server.send_text(&room, alice.user(), "known");
+    let since = alice.position().await;
+    for number in 0..25 {
+        server.send_text(&room, alice.user(), &number.to_string());
+    }
+
+    let got = alice.sync(Some(&since)).await;
+    let timeline = &part(&got, "join", &room)["timeline"];
+    let mut from = timeline["prev_batch"].as_str().unwrap().to_owned();
+    let mut filled = Vec::new();
+    while !from.is_empty() {
+        let path = format!("/rooms/{room}/messages?dir=b&from={from}&to={since}");
+        let page = alice.get(&path).await;
+        filled.extend(page.body["chunk"].as_array().unwrap().clone());
+        from = page.text("end");
+    }
+
+    assert_eq!(timeline["limited"], true);
+    assert_eq!(synced(&got, &room).len(), 10);
+    // As measured, the last event that was known comes once more.
+    assert_eq!(filled.len(), 16);
+    assert_eq!(filled.last().unwrap()["event_id"], json!(known));
+}
+
+#[tokio::test]
+async fn a_gap_brings_the_state_that_changed_in_it() {
+    let (server, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+    server.set_state(
+        &room,
+        alice.user(),
+        "m.room.name",
+        "",
+        json!({ "name": "a" }),
+    );
+    for number in 0..10 {
+        server.send_text(&room, alice.user(), &number.to_string());
+    }
+
+    let got = alice.sync(Some(&since)).await;
+
+    assert_eq!(
+        kinds(&part(&got, "join", &room)["state"]["events"]),
+        ["m.room.name"]
+    );
+}
+
+#[tokio::test]
+async fn an_invitation_shows_the_room_and_a_join_gives_it_whole() {
+    let (server, alice, room) = alice_in_a_room();
+    server.set_state(
+        &room,
+        alice.user(),
+        "m.room.name",
+        "",
+        json!({ "name": "n" }),
+    );
+    let bob = Client::new(&server, server.register("bob"));
+    let since = bob.position().await;
+
+    server.invite(&room, alice.user(), bob.user());
+    let invited = bob.sync(Some(&since)).await;
+    server.join(&room, bob.user());
+    let joined = bob.sync(Some(&invited.text("next_batch"))).await;
+
+    let shown = kinds(&part(&invited, "invite", &room)["invite_state"]["events"]);
+    assert_eq!(
+        shown,
+        [
+            "m.room.create",
+            "m.room.join_rules",
+            "m.room.name",
+            "m.room.member"
+        ]
+    );
+    let timeline = &part(&joined, "join", &room)["timeline"];
+    assert_eq!(timeline["events"].as_array().unwrap().len(), 9);
+    assert_eq!(joined.body["rooms"]["invite"], Value::Null);
+}
+
+#[tokio::test]
+async fn who_is_thrown_out_sees_it_and_nothing_after() {
+    let (server, alice, room) = alice_in_a_room();
+    let bob = somebody(&server, "bob", &room);
+    let since = bob.position().await;
+    server.send_text(&room, alice.user(), "before");
+    server.kick(&room, alice.user(), bob.user());
+    server.send_text(&room, alice.user(), "after");
+
+    let got = bob.sync(Some(&since)).await;
+    let later = bob.sync(Some(&got.text("next_batch"))).await;
+    let first = bob.sync(None).await;
+
+    let left = part(&got, "leave", &room);
+    assert_eq!(bodies(&left["timeline"]["events"]), ["before"]);
+    assert_eq!(
+        kinds(&left["timeline"]["events"]),
+        ["m.room.message", "m.room.member"]
+    );
+    assert_eq!(later.body["rooms"], Value::Null);
+    assert_eq!(first.body["rooms"], Value::Null);
+    let filter = r#"{"room":{"include_leave":true}}"#;
+    let with_left = bob.get(&format!("/sync?filter={filter}")).await;
+    assert_eq!(
+        bodies(&part(&with_left, "leave", &room)["timeline"]["events"]),
+        ["before"]
+    );
+}
+
+#[tokio::test]
+async fn only_the_sending_device_gets_the_transaction_id_back() {
+    let (server, alice, room) = alice_in_a_room();
+    let tablet = Client::new(&server, server.log_in(alice.user(), "TABLET"));
+    let bare = Client::new(&server, server.log_in_without_device(alice.user()));
+    let since = alice.position().await;
+    alice.text(&room, "t1", "x").await;
+    server.restart();
+
+    let mut seen = Vec::new();
+    for client in [&alice, &tablet, &bare] {
+        let got = client.sync(Some(&since)).await;
+        let event = &part(&got, "join", &room)["timeline"]["events"][0];
+        seen.push(event["unsigned"]["transaction_id"].clone());
+    }
+
+    assert_eq!(seen, [json!("t1"), Value::Null, Value::Null]);
+}
+
+#[tokio::test]
+async fn a_filter_chooses_rooms_types_and_length() {
+    let (server, alice, room) = alice_in_a_room();
+    let other = server.create_room(alice.user());
+    for number in 0..3 {
+        server.send_text(&room, alice.user(), &number.to_string());
+    }
+    let filtered = async |filter: &str| alice.get(&format!("/sync?filter={filter}")).await;
+
+    let short = filtered(r#"{"room":{"timeline":{"limit":1}}}"#).await;
+    assert_eq!(synced(&short, &room), ["2"]);
+    let typed = filtered(r#"{"room":{"timeline":{"types":["m.room.mess*"]}}}"#).await;
+    assert_eq!(
+        part(&typed, "join", &room)["timeline"]["events"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let silent = filtered(r#"{"room":{"timeline":{"not_types":["m.room.message"]}}}"#).await;
+    assert!(synced(&silent, &room).is_empty());
+    let stateless =
+        filtered(r#"{"room":{"timeline":{"limit":1},"state":{"types":["m.room.create"]}}}"#).await;
+    assert_eq!(
+        kinds(&part(&stateless, "join", &room)["state"]["events"]),
+        ["m.room.create"]
+    );
+    let one = filtered(&format!(r#"{{"room":{{"rooms":["{other}"]}}}}"#)).await;
+    assert_eq!(part(&one, "join", &room), &Value::Null);
+    let without = filtered(&format!(r#"{{"room":{{"not_rooms":["{other}"]}}}}"#)).await;
+    assert_eq!(part(&without, "join", &other), &Value::Null);
+    assert_eq!(filtered("{").await.refusal(), (400, "M_UNKNOWN"));
+}
+
+#[tokio::test]
+async fn a_stored_filter_works_by_its_id() {
+    let (server, alice, room) = alice_in_a_room();
+    server.send_text(&room, alice.user(), "x");
+    let filter = json!({ "room": { "timeline": { "types": ["m.room.message"] } } });
+    let path = format!("/user/{}/filter", alice.user());
+
+    let id = alice.post(&path, filter.clone()).await.text("filter_id");
+    let same_id = alice.post(&path, filter.clone()).await.text("filter_id");
+    let got = alice.get(&format!("/sync?filter={id}")).await;
+
+    assert_eq!(id, same_id);
+    assert_eq!(alice.get(&format!("{path}/{id}")).await.body, filter);
+    let events = &part(&got, "join", &room)["timeline"]["events"];
+    assert_eq!(kinds(events), ["m.room.message"]);
+    assert_eq!(
+        alice.get("/sync?filter=77").await.refusal(),
+        (404, "M_NOT_FOUND")
+    );
+}
+
+#[tokio::test]
+async fn lazy_loading_gives_the_members_who_speak() {
+    let (server, alice, room) = alice_in_a_room();
+    let bob = somebody(&server, "bob", &room);
+    somebody(&server, "carol", &room);
+    server.send_text(&room, bob.user(), "x");
+    let filter = r#"{"room":{"timeline":{"limit":1},"state":{"lazy_load_members":true}}}"#;
+
+    let got = alice.get(&format!("/sync?filter={filter}")).await;
+
+    let state = part(&got, "join", &room)["state"]["events"]
+        .as_array()
+        .unwrap();
+    let members: Vec<_> = state
+        .iter()
+        .filter(|event| event["type"] == "m.room.member")
+        .map(|event| event["state_key"].as_str().unwrap())
+        .collect();
+    assert_eq!(members, [alice.user(), bob.user()]);
+}
+
+#[tokio::test]
+async fn full_state_is_given_at_once_on_demand() {
+    let (_, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+
+    let path = format!("/sync?since={since}&full_state=true&timeout=30000");
+    let got = alice.get(&path).await;
+
+    assert_eq!(
+        kinds(&part(&got, "join", &room)["state"]["events"]).len(),
+        6
+    );
+    assert!(synced(&got, &room).is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_is_refused() {
+    let (_, alice, _) = alice_in_a_room();
+
+    for since in ["garbage", "", "s", "s-1"] {
+        let got = alice.get(&format!("/sync?since={since}")).await;
+        assert_eq!(got.refusal(), (400, "M_UNKNOWN"), "{since:?}");
+    }
+    assert_eq!(alice.sync(Some("t1")).await.status, 500);
+    for timeout in ["-1", "soon"] {
+        let got = alice.get(&format!("/sync?timeout={timeout}")).await;
+        assert_eq!(got.refusal(), (400, "M_INVALID_PARAM"));
+    }
+    assert_eq!(
+        alice.get("/sync?timeout=12345678901234567890").await.status,
+        500
+    );
+}
+
+#[tokio::test]
+async fn a_token_from_the_future_is_answered_at_once_with_an_earlier_one() {
+    let (_, alice, _) = alice_in_a_room();
+    let now = alice.position().await;
+
+    let got = alice.get("/sync?since=s999999&timeout=30000").await;
+
+    assert_eq!((got.status, got.text("next_batch")), (200, now));
+    assert_eq!(got.body["rooms"], Value::Null);
+}
+
+#[tokio::test]
+async fn injected_events_are_given_out_byte_by_byte() {
+    let (server, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+    let deep = format!(
+        r#"{{"event_id":"$deep","type":"m.room.message","content":{{"a":{}1{}}}}}"#,
+        "[".repeat(120),
+        "]".repeat(120)
+    );
+    let twice = r#"{"type":"a","type":"b","content":{"body":"\ud800\u0000"}}"#;
+
+    assert_eq!(server.inject_raw(&room, deep.clone()), "$deep");
+    server.inject_raw(&room, twice);
+    let path = format!("/sync?since={since}");
+    let got = alice.get(&path).await;
+
+    // Too deep for a parser that recurses, which is the point.
+    assert_eq!(got.body, Value::Null);
+    let text = str::from_utf8(got.response.body()).unwrap();
+    assert!(text.contains(&deep) && text.contains(twice));
+    assert_eq!(server.timeline(&room).pop().unwrap().raw.unwrap(), twice);
+}
