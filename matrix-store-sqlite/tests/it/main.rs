@@ -5,9 +5,11 @@
 mod child;
 mod conformance;
 mod crash;
+mod damage;
 mod engine;
 mod files;
 mod full;
 mod group;
+mod marks;
 mod open;
 mod sample;
