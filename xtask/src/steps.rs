@@ -1,0 +1,113 @@
+//! The steps, cheapest first.
+
+use super::failure::Failure;
+use super::runner::{Shell, cargo};
+use super::{checks, package, quickstart, synapse};
+
+/// One thing that must hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    Fmt,
+    Rules,
+    Coexistence,
+    Clippy,
+    Features,
+    Test,
+    Docs,
+    Package,
+    Quickstart,
+    Synapse,
+}
+
+impl Step {
+    /// In the order in which they run.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Fmt,
+        Self::Rules,
+        Self::Coexistence,
+        Self::Clippy,
+        Self::Features,
+        Self::Test,
+        Self::Docs,
+        Self::Package,
+        Self::Quickstart,
+        Self::Synapse,
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fmt => "fmt",
+            Self::Rules => "rules",
+            Self::Coexistence => "coexistence",
+            Self::Clippy => "clippy",
+            Self::Features => "features",
+            Self::Test => "test",
+            Self::Docs => "docs",
+            Self::Package => "package",
+            Self::Quickstart => "quickstart",
+            Self::Synapse => "synapse",
+        }
+    }
+
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Fmt => "the code is formatted",
+            Self::Rules => {
+                "licenses, sources and Rust versions of all dependencies; what the core depends on"
+            }
+            Self::Coexistence => "the SQLite store lives beside sqlx and matrix-sdk-sqlite",
+            Self::Clippy => "no warnings, in tests and examples neither",
+            Self::Features => "each crate builds without its features, and with each one alone",
+            Self::Test => "unit, integration and documentation tests, without any server",
+            Self::Docs => "the documentation builds without warnings",
+            Self::Package => "every crate can be packaged, and builds from its package",
+            Self::Quickstart => "the quickstart example ends well and quickly",
+            Self::Synapse => "tests against a real homeserver, with people played by matrix-nio",
+        }
+    }
+
+    pub(crate) async fn run(self, shell: &Shell) -> Result<(), Failure> {
+        match self {
+            Self::Fmt => shell.cargo(&["fmt", "--all", "--check"]).await,
+            Self::Rules => checks::rules(shell).await,
+            Self::Coexistence => checks::coexistence(shell).await,
+            Self::Clippy => shell.cargo(CLIPPY).await,
+            Self::Features => checks::features(shell).await,
+            Self::Test => {
+                shell
+                    .cargo(&["test", "--workspace", "--no-fail-fast"])
+                    .await
+            }
+            Self::Docs => docs(shell).await,
+            Self::Package => package::run(shell).await,
+            Self::Quickstart => quickstart::run(shell).await,
+            Self::Synapse => synapse::run(shell).await,
+        }
+    }
+}
+
+const CLIPPY: &[&str] = &[
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--all-features",
+    "--",
+    "-D",
+    "warnings",
+];
+
+async fn docs(shell: &Shell) -> Result<(), Failure> {
+    let mut command = cargo();
+    command.args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    shell.run(command).await
+}

@@ -1,0 +1,64 @@
+//! Tests against a real homeserver: one Synapse for the whole run.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use matrix_bridge_testkit::python::PythonEnvironment;
+use matrix_bridge_testkit::synapse::{SharedSynapse, Synapse, SynapseConfig};
+
+use super::failure::Failure;
+use super::runner::{Shell, cargo, target};
+
+/// Package, test target, and how many tests at once; none means as many as there are cores.
+const TARGETS: [(&str, &str, Option<&str>); 2] = [
+    // Nearly each of its tests starts a Synapse of its own.
+    ("matrix-bridge-testkit", "real_server", Some("2")),
+    ("matrix-bridge", "synapse", None),
+];
+
+/// Installs Synapse if need be, starts it, runs the tests, and stops it.
+pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
+    let folder = target().join("testkit");
+    let python = PythonEnvironment::prepare(&folder, |line| shell.say(line))
+        .await
+        .map_err(server)?;
+    let data = emptied(folder.join("shared-synapse"))?;
+    shell.say("starting Synapse");
+    let mut synapse = Synapse::start(SynapseConfig::new(&python, data))
+        .await
+        .map_err(server)?;
+    shell.say(&format!("Synapse runs at {}", synapse.base_url()));
+
+    let mut results = Vec::new();
+    for (package, target, threads) in TARGETS {
+        shell.say(&format!("testing {package}: {target}"));
+        let mut command = cargo();
+        command.args([
+            "test",
+            "--package",
+            package,
+            "--features",
+            "real-server",
+            "--test",
+            target,
+        ]);
+        command.args(["--", "--test-threads", threads.unwrap_or("4")]);
+        command.envs(SharedSynapse::variables(&synapse, &python));
+        results.push(shell.run(command).await);
+    }
+    results.push(synapse.stop().await.map_err(server));
+    Failure::all(results)
+}
+
+/// The folder without what an earlier run left in it.
+fn emptied(folder: PathBuf) -> Result<PathBuf, Failure> {
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(folder)(error)),
+        _ => Ok(folder),
+    }
+}
+
+fn server(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+    Failure::Server(error.into())
+}
