@@ -3,8 +3,8 @@
 use std::{pin::pin, sync::Arc};
 
 use matrix_bridge_core::{
-    Engine, EngineError, EngineHandle, EventHandler, History, Parts, Policy, Prepare, Settings,
-    Store,
+    Engine, EngineError, EngineHandle, EventHandler, HealthBoard, History, Parts, Policy, Prepare,
+    Settings, Store,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +64,14 @@ impl Bot {
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
         self.engine = self.engine.with_settings(settings);
+        self
+    }
+
+    /// Writes how it is into `health`, which the host may have shown while it was still
+    /// connecting.
+    #[must_use]
+    pub fn with_health(mut self, health: HealthBoard) -> Self {
+        self.engine = self.engine.with_health(health);
         self
     }
 

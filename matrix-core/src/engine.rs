@@ -109,6 +109,14 @@ impl Engine {
         self
     }
 
+    /// Writes how it is into `health`, which the host may have shown before the engine
+    /// was there.
+    #[must_use]
+    pub fn with_health(mut self, health: HealthBoard) -> Self {
+        self.health = health;
+        self
+    }
+
     /// Adds a step that makes rows ready to be sent, after those already there.
     #[must_use]
     pub fn with_step(mut self, step: Arc<dyn Prepare>) -> Self {

@@ -47,6 +47,13 @@ impl Event {
                 reason: unreadable(format!("not an event: {error}")),
             })?;
         let id: OwnedEventId = wire.required("event_id", wire.event_id, None)?;
+        if id.as_str().len() > relation::MAX_ID {
+            let reason = unreadable("`event_id` is too long".to_owned());
+            return Err(Unreadable {
+                event_id: None,
+                reason,
+            });
+        }
         let known = Some(&id);
         let head = Head {
             sender: wire.required("sender", wire.sender, known)?,

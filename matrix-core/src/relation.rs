@@ -4,6 +4,9 @@ use ruma::{EventId, OwnedEventId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// The longest Matrix identifier, in bytes.
+pub(crate) const MAX_ID: usize = 255;
+
 /// The relation of an event, as far as it is well formed.
 ///
 /// Every part is read by itself: a wrong type, a missing field or an id that is none
@@ -58,13 +61,18 @@ pub(crate) fn read(content: &RawValue) -> Relation {
     };
     Relation {
         rel_type: field(wire.rel_type),
-        event_id: field(wire.event_id),
-        in_reply_to: field::<WireReply<'_>>(wire.in_reply_to).and_then(|r| field(r.event_id)),
+        event_id: id(wire.event_id),
+        in_reply_to: field::<WireReply<'_>>(wire.in_reply_to).and_then(|r| id(r.event_id)),
     }
 }
 
 fn field<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(value?.get()).ok()
+}
+
+/// An event id of a legal length, which ruma does not check for all forms of them.
+fn id(value: Option<&RawValue>) -> Option<OwnedEventId> {
+    field(value).filter(|id: &OwnedEventId| id.as_str().len() <= MAX_ID)
 }
 
 #[derive(Deserialize)]

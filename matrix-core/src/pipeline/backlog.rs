@@ -97,8 +97,12 @@ impl Backlog {
         Some(id)
     }
 
-    /// What the room's last event led to is committed.
-    pub(super) fn proceed(&mut self, room: OwnedRoomId) {
+    /// What the room's last event led to is committed. If that is another try, the event
+    /// is the room's first again, before those that are held.
+    pub(super) fn proceed(&mut self, room: OwnedRoomId, is_retried: bool) {
+        if is_retried {
+            self.fill(&room, Vec::new());
+        }
         self.ready.push_back(room);
     }
 

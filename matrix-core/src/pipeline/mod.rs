@@ -268,7 +268,8 @@ impl Pipeline {
         let mut maker = RowMaker::new(&shared, BTreeMap::new());
         let mut rooms = Vec::new();
         for Ended { id, work, outcome } in std::mem::take(&mut self.ended) {
-            rooms.push(work.room());
+            let is_retried = matches!(outcome, Outcome::Retry { .. });
+            rooms.push((work.room(), is_retried));
             match apply(&mut draft, &mut maker, &work, outcome, shared.now()).await? {
                 None => draft.inbox_done.push(id),
                 Some((attempts, due)) => {
@@ -277,8 +278,8 @@ impl Pipeline {
             }
         }
         self.commit(draft).await?;
-        for room in rooms {
-            self.backlog.proceed(room);
+        for (room, is_retried) in rooms {
+            self.backlog.proceed(room, is_retried);
         }
         Ok(())
     }

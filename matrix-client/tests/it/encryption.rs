@@ -1,0 +1,122 @@
+//! No plaintext into an encrypted room.
+
+use std::time::Duration;
+
+use matrix_bridge_core::{ListState, ParkCode, RowState};
+use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
+use serde_json::json;
+
+use crate::world::{Setup, World, pass};
+
+impl World {
+    fn encrypt(&self, room: &str) {
+        let content = json!({"algorithm": "m.megolm.v1.aes-sha2"});
+        self.server
+            .set_state(room, &self.alice.user_id, "m.room.encryption", "", content);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_was_encrypted_before_is_neither_heard_nor_answered() {
+    let world = World::new();
+    let [secret, open] = [world.room(), world.room()];
+    world.encrypt(&secret);
+    let bot = world.start(Setup::default()).await;
+
+    world.alice_says(&secret, "!ping");
+    world.alice_says(&open, "!ping");
+
+    world.until_said(&open, 1).await;
+    pass(Duration::from_secs(60)).await;
+    assert_eq!(world.said(&secret), [""; 0]);
+    assert_eq!(bot.reasons(), [format!("encrypted_room:{secret}")]);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_encrypted_during_the_run_is_not_answered_from_then_on() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    world.alice_says(&room, "!ping");
+    world.until_said(&room, 1).await;
+
+    world.alice_says(&room, "!slow 60");
+    pass(Duration::from_secs(10)).await;
+    world.encrypt(&room);
+    world.alice_says(&room, "!ping");
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room), ["pong"]);
+    let parked = world.rows(ListState::Parked).await;
+    let [row] = parked.as_slice() else {
+        panic!("{parked:?}")
+    };
+    let RowState::Parked { reason } = &row.state else {
+        panic!("{row:?}")
+    };
+    assert_eq!(reason.code, ParkCode::Encrypted);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_waited_out_an_outage_is_not_sent_into_a_room_encrypted_meanwhile() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    world.alice_says(&room, "!ping");
+    world.until_said(&room, 1).await;
+    // The next answer waits in the outbox, and sync does not come through to tell.
+    world.server.fault(
+        Fault::refused()
+            .on(Endpoint::Send)
+            .by(&world.bot.user_id)
+            .times(3),
+    );
+    world.alice_says(&room, "!echo secret");
+    pass(Duration::from_millis(100)).await;
+    world
+        .server
+        .fault(Fault::refused().on(Endpoint::Sync).times(20));
+    world.server.restart();
+
+    world.encrypt(&room);
+    pass(Duration::from_secs(3_600)).await;
+
+    assert_eq!(world.said(&room), ["pong"]);
+    assert_eq!(world.rows(ListState::Parked).await.len(), 1);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+
+    world.alice_says(&room, "!echo one");
+    world.alice_says(&room, "!echo two");
+    world.until_said(&room, 2).await;
+
+    let of_bot = |endpoint| {
+        let requests = world.server.requests();
+        let is_own = |r: &&_| is(r, endpoint, &world.bot.user_id);
+        requests
+            .iter()
+            .filter(is_own)
+            .map(|r| r.number)
+            .collect::<Vec<_>>()
+    };
+    let (reads, sends) = (of_bot(Endpoint::State), of_bot(Endpoint::Send));
+    assert_eq!(reads.len(), 1);
+    assert!(reads[0] < sends[0]);
+    bot.stop().await;
+}
+
+fn is(
+    request: &matrix_bridge_testkit::homeserver::RequestRecord,
+    endpoint: Endpoint,
+    user: &str,
+) -> bool {
+    request.endpoint == endpoint && request.user.as_deref() == Some(user)
+}

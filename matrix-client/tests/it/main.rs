@@ -1,0 +1,13 @@
+//! The engine and the client against the testkit's homeserver, in virtual time.
+
+mod crash_points;
+mod delivery;
+mod encryption;
+mod handlers;
+mod hostile;
+mod invites;
+mod policies;
+mod replies;
+mod slow_rooms;
+mod troubles;
+mod world;

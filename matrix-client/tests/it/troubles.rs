@@ -1,0 +1,112 @@
+//! Accounts that cannot be used, and stores that fail.
+
+use std::{sync::Arc, time::Duration};
+
+use matrix_bridge_core::{EngineError, ListState, Status};
+use matrix_bridge_testkit::crash::{CrashingStore, Side};
+
+use crate::world::{Setup, World, pass};
+
+#[tokio::test(start_paused = true)]
+async fn a_locked_account_pauses_loses_nothing_and_goes_on_by_itself() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    world.alice_says(&room, "!slow 2");
+    pass(Duration::from_secs(1)).await;
+    world.server.lock_user(&world.bot.user_id);
+    bot.until_reason("account", true).await;
+    world.alice_says(&room, "!ping");
+    pass(Duration::from_secs(3_600)).await;
+
+    let health = bot.health();
+    assert_eq!(health.status, Status::Failed);
+    assert!(
+        health
+            .reasons
+            .iter()
+            .any(|reason| reason.message.contains("administrator"))
+    );
+    assert!(world.rows(ListState::Parked).await.is_empty());
+    let before = world.server.requests().len();
+    pass(Duration::from_secs(600)).await;
+    let asked = world.server.requests().len() - before;
+    assert!(asked <= 60, "{asked} requests in ten minutes");
+
+    world.server.restore_user(&world.bot.user_id);
+    assert_eq!(world.until_said(&room, 2).await, ["slept 2 s", "pong"]);
+    bot.until_reason("", false).await;
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_account_still_reads_and_sends_later() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    world.server.suspend_user(&world.bot.user_id);
+    world.alice_says(&room, "!ping");
+    bot.until_reason("send_account", true).await;
+    pass(Duration::from_secs(600)).await;
+    assert!(world.rows(ListState::Parked).await.is_empty());
+
+    world.server.restore_user(&world.bot.user_id);
+
+    assert_eq!(world.until_said(&room, 1).await, ["pong"]);
+    bot.until_reason("", false).await;
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_says_what_to_do_and_is_not_hammered() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    world.server.revoke(&world.bot.access_token);
+    world.alice_says(&room, "!ping");
+    bot.until_reason("account", true).await;
+
+    let before = world.server.requests().len();
+    pass(Duration::from_secs(600)).await;
+    assert!(world.server.requests().len() - before <= 60);
+    let health = bot.health();
+    assert_eq!(health.status, Status::Failed);
+    assert!(
+        health.reasons[0].message.contains("access token"),
+        "{health:?}"
+    );
+    assert!(!format!("{health:?}").contains(&world.bot.access_token));
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_whose_store_is_closed_ends_with_the_reason() {
+    let world = World::new();
+    let store = Arc::new(CrashingStore::new(world.store.clone(), 30, Side::Before));
+    let setup = Setup {
+        store: Some(store),
+        ..Setup::default()
+    };
+    let bot = world.begin(setup).await;
+
+    let error = bot.ended().await.unwrap_err();
+
+    assert!(matches!(error, EngineError::Store(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_engine_on_the_account_stands_by_and_takes_over() {
+    let world = World::new();
+    let room = world.room();
+    let first = world.start(Setup::default()).await;
+    let second = world.begin(Setup::default()).await;
+    second.until_reason("standby", true).await;
+    world.alice_says(&room, "!ping");
+    world.until_said(&room, 1).await;
+
+    first.kill().await;
+    world.alice_says(&room, "!echo taken over");
+
+    assert_eq!(world.until_said(&room, 2).await, ["pong", "taken over"]);
+    second.stop().await;
+}

@@ -1,0 +1,276 @@
+//! A homeserver, people, rooms and a bot, all in virtual time.
+
+use std::{sync::Arc, time::Duration};
+
+use matrix_bridge_client::{Client, ClientSender, SyncSettings, SyncSource};
+use matrix_bridge_core::{
+    Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler, HandlerError,
+    Health, ListState, MemoryStore, OutboundQueue, Parts, Policy, Random, Reply, Router, Row,
+    Settings, Store,
+};
+use matrix_bridge_testkit::{
+    homeserver::{Account, TestHomeserver, TimelineEvent},
+    virtual_time::{SeededRandom, VirtualClock},
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Long for virtual time, so that only what never comes is missed.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(crate) struct World {
+    pub(crate) server: TestHomeserver,
+    pub(crate) alice: Account,
+    pub(crate) bot: Account,
+    pub(crate) store: Arc<MemoryStore>,
+    clock: VirtualClock,
+    random: Arc<SeededRandom>,
+}
+
+/// What of a bot differs from the default.
+pub(crate) struct Setup {
+    pub(crate) policy: Policy,
+    pub(crate) settings: Settings,
+    pub(crate) handler: Arc<dyn EventHandler>,
+    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) sync: SyncSettings,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            settings: Settings::default(),
+            handler: Arc::new(commands()),
+            store: None,
+            sync: SyncSettings::default(),
+        }
+    }
+}
+
+/// A bot that runs.
+pub(crate) struct Running {
+    pub(crate) handle: EngineHandle,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), EngineError>>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_seed(1)
+    }
+
+    pub(crate) fn with_seed(seed: u64) -> Self {
+        let server = TestHomeserver::new();
+        let [alice, bot] = ["alice", "bot"].map(|name| server.register(name));
+        let random = Arc::new(SeededRandom::new(seed));
+        let (store, clock) = (Arc::new(MemoryStore::new()), VirtualClock::new());
+        Self {
+            server,
+            alice,
+            bot,
+            store,
+            clock,
+            random,
+        }
+    }
+
+    /// A room of Alice's with the bot in it.
+    pub(crate) fn room(&self) -> String {
+        let room = self.server.create_room(&self.alice.user_id);
+        self.server
+            .invite(&room, &self.alice.user_id, &self.bot.user_id);
+        self.server.join(&room, &self.bot.user_id);
+        room
+    }
+
+    pub(crate) fn alice_says(&self, room: &str, body: &str) -> String {
+        self.server.send_text(room, &self.alice.user_id, body)
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        let transport = Arc::new(self.server.transport());
+        let token = self.bot.access_token.clone().into();
+        Client::connect_with(
+            transport,
+            Arc::new(self.clock),
+            "http://testkit.local",
+            token,
+        )
+        .await
+        .unwrap()
+    }
+
+    /// Starts a bot and waits until it follows its rooms.
+    pub(crate) async fn start(&self, setup: Setup) -> Running {
+        let running = self.begin(setup).await;
+        self.synced().await;
+        running
+    }
+
+    /// Starts a bot.
+    pub(crate) async fn begin(&self, setup: Setup) -> Running {
+        let Setup {
+            policy,
+            settings,
+            handler,
+            store,
+            sync,
+        } = setup;
+        let client = self.client().await;
+        let parts = Parts {
+            identity: client.identity().clone(),
+            store: store.unwrap_or_else(|| self.store.clone()),
+            sender: Arc::new(ClientSender::new(client.clone())),
+            handler,
+            clock: Arc::new(self.clock),
+            random: self.random.clone() as Arc<dyn Random>,
+        };
+        let engine = Engine::new(parts)
+            .with_policy(policy)
+            .with_settings(settings);
+        let (handle, stop) = (engine.handle(), CancellationToken::new());
+        self.server.clear_requests();
+        let source = Box::new(SyncSource::new(client, sync));
+        let task = tokio::spawn(engine.run(source, stop.clone()));
+        Running { handle, stop, task }
+    }
+
+    /// Waits until the bot has asked for what comes after its first sync.
+    pub(crate) async fn synced(&self) {
+        let follows = |query: &str| query.contains("since=") && !query.contains("timeout=0");
+        self.server
+            .wait_for(
+                |server| server.requests().iter().any(|r| follows(&r.query)),
+                PATIENCE,
+            )
+            .await
+            .unwrap();
+    }
+
+    /// What the bot said in `room`, in order.
+    pub(crate) fn said(&self, room: &str) -> Vec<String> {
+        self.answers(room)
+            .iter()
+            .map(|message| message.body().to_owned())
+            .collect()
+    }
+
+    pub(crate) fn answers(&self, room: &str) -> Vec<TimelineEvent> {
+        let mut messages = self.server.messages_in(room);
+        messages.retain(|message| message.sender == self.bot.user_id);
+        messages
+    }
+
+    /// Waits until the bot said `count` things in `room`, and returns them.
+    pub(crate) async fn until_said(&self, room: &str, count: usize) -> Vec<String> {
+        let has_said = |server: &matrix_bridge_testkit::homeserver::Homeserver| {
+            let messages = server.messages_in(room);
+            messages
+                .iter()
+                .filter(|m| m.sender == self.bot.user_id)
+                .count()
+                >= count
+        };
+        let reached = self.server.wait_for(has_said, PATIENCE).await;
+        reached.unwrap_or_else(|_| panic!("said only {:?} in {room}", self.said(room)));
+        self.said(room)
+    }
+
+    pub(crate) async fn rows(&self, state: ListState) -> Vec<Row> {
+        self.store.list(state, None, 10_000).await.unwrap()
+    }
+}
+
+impl Running {
+    pub(crate) fn health(&self) -> Health {
+        self.handle.health().health()
+    }
+
+    /// The codes of what is wrong.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        self.health()
+            .reasons
+            .into_iter()
+            .map(|reason| reason.code)
+            .collect()
+    }
+
+    /// Waits until something under `code` is wrong, or is not any more.
+    pub(crate) async fn until_reason(&self, code: &str, is_there: bool) {
+        for _ in 0..100_000 {
+            if self.reasons().iter().any(|reason| reason.starts_with(code)) == is_there {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{code}: {is_there} never came: {:?}", self.health());
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// The end of an engine that ends by itself.
+    pub(crate) async fn ended(self) -> Result<(), EngineError> {
+        self.task.await.unwrap()
+    }
+
+    /// Kills the bot where it stands.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+/// Lets `span` pass.
+pub(crate) async fn pass(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
+/// `!ping`, `!echo`, `!slow`, `!fail`, `!panic`, `!never`, `!retry`.
+pub(crate) fn commands() -> Router {
+    Router::new()
+        .command("!ping", |command: Command, _: Context| async move {
+            Ok::<_, HandlerError>(command.reply("pong"))
+        })
+        .command("!echo", |command: Command, _: Context| async move {
+            Ok::<_, HandlerError>(command.reply(command.arguments()))
+        })
+        .command("!slow", slow)
+        .command("!never", |_: Command, _: Context| {
+            std::future::pending::<NoReply>()
+        })
+        .command("!fail", fail)
+        .command("!panic", |_: Command, _: Context| async move {
+            if true {
+                panic!("the handler's own");
+            }
+            Ok::<_, HandlerError>(())
+        })
+        .command("!retry", retry)
+}
+
+type NoReply = Result<(), HandlerError>;
+
+async fn slow(command: Command, _: Context) -> Result<Reply, HandlerError> {
+    let seconds = command.arguments().parse().unwrap_or(1);
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Ok(command.reply(format!("slept {seconds} s")))
+}
+
+async fn fail(command: Command, _: Context) -> Result<Effects, HandlerError> {
+    Err(HandlerError::park("asked to").saying(command.reply("failed")))
+}
+
+/// Asks for another try until the one that is named.
+async fn retry(command: Command, context: Context) -> Result<Reply, HandlerError> {
+    if context.attempt().to_string() == command.arguments() {
+        return Ok(command.reply(format!("tried {} times", context.attempt())));
+    }
+    Err(HandlerError::retry_after(
+        Duration::from_secs(30),
+        "not yet",
+    ))
+}
