@@ -73,7 +73,8 @@ pub async fn rooms_are_listed_page_by_page(factory: &dyn StoreFactory) {
     let names = ["a", "B", "b", "c", "d", "e"];
     let joined = names.map(|name| facts(name, Membership::Join));
     let mut all = joined.to_vec();
-    all.push(facts("bb", Membership::Leave));
+    let others = [Membership::Unknown, Membership::Invite, Membership::Leave];
+    all.extend(others.map(|other| facts(&format!("b-{}", other.as_str()), other)));
     all.reverse();
     write(&store, all).await;
 
