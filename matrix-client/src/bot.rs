@@ -20,15 +20,23 @@ pub struct Bot {
     client: Client,
     engine: Engine,
     sync: SyncSettings,
+    /// The store, if nobody else has it: it is closed at the end.
+    own_store: Option<Arc<dyn Store>>,
 }
 
 impl Bot {
     /// A bot that keeps everything in `store` and lets `handler` decide.
     pub fn new(client: Client, store: impl Store, handler: impl EventHandler) -> Self {
-        Self::with_parts(client, Arc::new(store), Arc::new(handler))
+        let store: Arc<dyn Store> = Arc::new(store);
+        let bot = Self::with_parts(client, store.clone(), Arc::new(handler));
+        Self {
+            own_store: Some(store),
+            ..bot
+        }
     }
 
-    /// The same with a store and a handler that are shared with the host.
+    /// The same with a store and a handler that are shared with the host, who closes the
+    /// store.
     pub fn with_parts(
         client: Client,
         store: Arc<dyn Store>,
@@ -46,6 +54,7 @@ impl Bot {
             client,
             engine,
             sync: SyncSettings::default(),
+            own_store: None,
         }
     }
 
@@ -96,7 +105,12 @@ impl Bot {
     /// token that is rejected it waits for, and tells through its health.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
         let source = SyncSource::new(self.client, self.sync);
-        self.engine.run(Box::new(source), stop).await
+        let result = self.engine.run(Box::new(source), stop).await;
+        let closed = match self.own_store {
+            Some(store) => store.close().await,
+            None => Ok(()),
+        };
+        result.and_then(|()| closed.map_err(EngineError::Store))
     }
 
     /// Runs until `until` resolves, such as `tokio::signal::ctrl_c()`.

@@ -300,7 +300,7 @@ mod tests {
             ),
             (
                 r#"{"event_id":"$e","sender":"@a:x","type":null}"#,
-                "`type` is not valid",
+                "`type` is missing",
             ),
             (r#"{"event_id":"$e","event_id":"$f"}"#, "duplicate field"),
             (

@@ -18,6 +18,7 @@ use crate::{
     SqliteConfig, SqliteStore, connection,
     fault::{Fault, Reason},
     marks,
+    outbox::claim,
     store::Role,
     tables,
     writer::{Guarded, Shared, Writer, WriterHandle},
@@ -118,9 +119,11 @@ fn take_over(connection: &mut Connection, file: &Path, found: &Found) -> Result<
     };
     if has_crashed {
         check(connection, file)?;
-        // The engine's lock proves that their holders are gone and cannot let go of them
-        // any more. After an orderly end they stand as they were left.
+        // The engine's lock proves that the holders of leases and claims are gone and
+        // cannot let go of them any more. After an orderly end they stand as they were
+        // left.
         tables::lease::clear(connection).map_err(fault)?;
+        claim::end_all(connection).map_err(fault)?;
     }
     migrate::migrate(connection).map_err(|error| OpenError::from_sqlite(file, error))?;
     tables::engine::set_running(connection, true).map_err(fault)

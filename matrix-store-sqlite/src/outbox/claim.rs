@@ -29,6 +29,10 @@ const TAKE_ROW: &str = "\
     first_attempt = coalesce(first_attempt, ?3) WHERE id = ?1";
 /// The head is due, so the lane is free again when the claim runs out.
 const TAKE_LANE: &str = "UPDATE lane SET token = ?2, until = ?3, ready = ?3 WHERE lane = ?1";
+const END_CLAIMED_ROWS: &str = "UPDATE outbox SET token = NULL WHERE token IS NOT NULL";
+const END_CLAIMED_LANES: &str = "\
+    UPDATE lane SET token = NULL, until = NULL, \
+    ready = (SELECT due FROM outbox WHERE id = head) WHERE token IS NOT NULL";
 pub(super) const NEXT_DUE: &str = "SELECT ready FROM lane ORDER BY ready LIMIT 1";
 
 pub(crate) fn claim(connection: &Connection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
@@ -40,6 +44,13 @@ pub(crate) fn claim(connection: &Connection, request: &ClaimRequest) -> Result<V
         .into_iter()
         .map(|lane| claim_lane(connection, lane, request))
         .collect()
+}
+
+/// Ends all claims; the rows under them wait for their turn as before.
+pub(crate) fn end_all(connection: &Connection) -> Result<(), Fault> {
+    connection.prepare_cached(END_CLAIMED_ROWS)?.execute([])?;
+    connection.prepare_cached(END_CLAIMED_LANES)?.execute([])?;
+    Ok(())
 }
 
 /// When something can next be claimed.

@@ -1,8 +1,8 @@
 //! One engine, and readers beside it.
 
 use matrix_bridge_core::{
-    LeaseName, LeaseOutcome, LeaseRequest, ListState, OutboundQueue as _, PruneLimits, RowId,
-    StateStore as _, StoreErrorKind, Timestamp,
+    Claim, LeaseName, LeaseOutcome, LeaseRequest, ListState, OutboundQueue as _, PruneLimits,
+    RowId, StateStore as _, StoreErrorKind, Timestamp,
 };
 use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore};
 
@@ -97,6 +97,33 @@ async fn a_reader_works_on_parked_rows_beside_the_engine() {
     assert_eq!(claims.len(), 1);
     assert_eq!(claims[0].rows[0].key.as_str(), "a");
     assert_eq!(engine.depth().await.unwrap().parked, 0);
+}
+
+#[tokio::test]
+async fn after_a_crash_rows_under_a_claim_are_free_at_once_and_in_order() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).unwrap();
+    enqueue(&store, vec![row("a", "lane", ""), row("b", "lane", "")])
+        .await
+        .unwrap();
+    let before = store.claim(claim_at(1)).await.unwrap();
+    // Dropped, not closed: nobody let go of the claim.
+    drop(store);
+
+    let store = SqliteStore::open(&path).unwrap();
+    let after = store.claim(claim_at(1)).await.unwrap();
+
+    let keys = |claims: &[Claim]| {
+        claims[0]
+            .rows
+            .iter()
+            .map(|row| row.key.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&after), ["a", "b"]);
+    assert_eq!(keys(&after), keys(&before));
+    assert!(after[0].token > before[0].token);
+    assert!(after[0].rows[0].first_attempt.is_some());
 }
 
 #[tokio::test]
