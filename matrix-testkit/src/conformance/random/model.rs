@@ -175,7 +175,9 @@ impl Model {
             }
         }
         for row in &mut self.rows {
-            if claim.rows.iter().any(|taken| taken.key == row.row.key) {
+            let mut taken = claim.rows.iter();
+            if let Some(taken) = taken.find(|taken| taken.key == row.row.key) {
+                row.row.id = taken.id;
                 row.was_tried = row.row.first_attempt.is_some();
                 row.row.first_attempt.get_or_insert(request.now);
                 row.until = request.now + request.ttl;
@@ -240,15 +242,15 @@ impl Model {
         rows.find(|row| row.row.id == id && row.row.state == RowState::Claimed { token })
     }
 
-    pub(super) fn requeue(&mut self, id: RowId, now: Timestamp) {
-        for row in self.rows.iter_mut().filter(|row| row.row.id == id) {
+    pub(super) fn requeue(&mut self, key: &RowKey, now: Timestamp) {
+        for row in self.rows.iter_mut().filter(|row| row.row.key == *key) {
             row.due = now;
             row.row.state = RowState::Waiting { due: now };
         }
     }
 
-    pub(super) fn discard(&mut self, id: RowId) {
-        self.rows.retain(|row| row.row.id != id);
+    pub(super) fn discard(&mut self, key: &RowKey) {
+        self.rows.retain(|row| row.row.key != *key);
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {

@@ -48,7 +48,7 @@ impl Run {
         }
     }
 
-    /// One call, and a look at everything.
+    /// One call, and now and then a look at everything.
     pub(super) async fn step(mut self, factory: &dyn StoreFactory, step: usize) -> Self {
         let what = format!("seed {}, step {step}", self.seed);
         self.now.0 += self.seeded.below(20);
@@ -61,7 +61,10 @@ impl Run {
             93..99 => self.lease(&what).await,
             _ => self.store = self.store.reopen(factory).await,
         }
-        self.compare(&what).await;
+        // Looking takes far longer than the call, and a difference does not go away.
+        if step % 5 == 4 {
+            self.compare(&what).await;
+        }
         self
     }
 
@@ -185,15 +188,15 @@ impl Run {
     /// Requeues or discards a parked row.
     async fn move_parked(&mut self, what: &str) {
         let parked = self.store.list(ListState::Parked).await;
-        let Some(id) = self.seeded.pick(&parked).map(|row| row.id) else {
+        let Some(row) = self.seeded.pick(&parked) else {
             return;
         };
         let moved = if self.seeded.chance(70) {
-            self.model.requeue(id, self.now);
-            self.store.requeue(&[id], self.now.0).await
+            self.model.requeue(&row.key, self.now);
+            self.store.requeue(&[row.id], self.now.0).await
         } else {
-            self.model.discard(id);
-            let discarded = self.store.store.discard(&[id]).await;
+            self.model.discard(&row.key);
+            let discarded = self.store.store.discard(&[row.id]).await;
             discarded.expect("discarding works")
         };
         assert_eq!(moved, 1, "{what}: a parked row");
