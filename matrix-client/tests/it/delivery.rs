@@ -290,3 +290,29 @@ async fn a_homeserver_that_comes_back_is_noticed_within_its_cap() {
     assert!(bot.reasons().is_empty(), "{:?}", bot.health());
     bot.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_gives_up_a_request_that_hangs_and_frees_its_row() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    world
+        .server
+        .fault(Fault::silent_after_acting().on(Endpoint::Send));
+    world.alice_says(&room, "!echo a");
+    world.alice_says(&room, "!echo b");
+    world.until_said(&room, 1).await;
+
+    let asked = tokio::time::Instant::now();
+    bot.stop().await;
+    assert!(
+        asked.elapsed() <= Duration::from_secs(5),
+        "{:?}",
+        asked.elapsed()
+    );
+
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(5)).await;
+    assert_eq!(world.said(&room), ["a", "b"]);
+    bot.stop().await;
+}

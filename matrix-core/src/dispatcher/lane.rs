@@ -23,13 +23,13 @@ enum Next {
     Wait(Verdict),
 }
 
-/// Sends one claim's rows until one has to wait.
+/// Sends one claim's rows until one has to wait; gives the claim's token back.
 pub(super) async fn send(
     work: Arc<Work>,
     claim: Claim,
     settlements: mpsc::Sender<Settlement>,
     stop: CancellationToken,
-) {
+) -> ClaimToken {
     let Claim {
         token,
         lane: _,
@@ -62,9 +62,10 @@ pub(super) async fn send(
             at: work.shared.now(),
         };
         if settlements.send(settlement).await.is_err() {
-            return;
+            break;
         }
     }
+    token
 }
 
 async fn attempt(work: &Work, row: &mut Row, token: ClaimToken) -> Next {

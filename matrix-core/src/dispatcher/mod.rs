@@ -6,6 +6,7 @@ mod pauses;
 mod settler;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,8 +19,8 @@ use self::{
     pauses::{Allowance, Pauses},
 };
 use crate::{
-    ClaimRequest, Prepare, Settlement, Status, StoreError, StoreErrorKind, Timestamp, chain,
-    shared::Shared,
+    ClaimRequest, ClaimToken, Prepare, RowId, Settlement, Status, StoreError, StoreErrorKind,
+    Timestamp, Verdict, chain, shared::Shared,
 };
 
 /// Other processes enqueue too, and tell nobody: look at least this often.
@@ -57,6 +58,7 @@ pub(crate) async fn run(
     let mut dispatcher = Dispatcher {
         work,
         lanes: JoinSet::new(),
+        open: BTreeMap::new(),
         settlements: sender,
         failures: 0,
     };
@@ -69,7 +71,9 @@ pub(crate) async fn run(
 
 struct Dispatcher {
     work: Arc<Work>,
-    lanes: JoinSet<()>,
+    lanes: JoinSet<ClaimToken>,
+    /// The claims of the lanes under way, with their rows.
+    open: BTreeMap<ClaimToken, Vec<RowId>>,
     settlements: mpsc::Sender<Settlement>,
     failures: u32,
 }
@@ -89,7 +93,7 @@ impl Dispatcher {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 // A lane that ended makes room for another.
-                Some(_) = self.lanes.join_next() => {}
+                Some(ended) = self.lanes.join_next() => self.ended(ended.ok()),
                 () = shared.enqueued.notified() => {}
                 () = shared.clock.sleep(wait) => {}
             }
@@ -123,6 +127,8 @@ impl Dispatcher {
         let claims = shared.store.claim(request).await?;
         let is_idle = claims.len() < lanes;
         for claim in claims {
+            let rows = claim.rows.iter().map(|row| row.id).collect();
+            self.open.insert(claim.token, rows);
             let (work, settlements) = (self.work.clone(), self.settlements.clone());
             self.lanes
                 .spawn(lane::send(work, claim, settlements, stop.clone()));
@@ -165,17 +171,52 @@ impl Dispatcher {
             .max(Duration::from_millis(50)))
     }
 
+    fn ended(&mut self, token: Option<ClaimToken>) {
+        if let Some(token) = token {
+            self.open.remove(&token);
+        }
+    }
+
     /// Waits for the requests under way, as long as the settings allow.
     async fn finish(mut self) {
         let shared = self.work.shared.clone();
-        let all = async { while self.lanes.join_next().await.is_some() {} };
-        tokio::select! {
-            biased;
-            () = all => {}
-            () = shared.clock.sleep(shared.settings.stop_within) => {
-                tracing::warn!("requests under way were given up; they are repeated after a start");
+        let mut limit = shared.clock.sleep(shared.settings.stop_within);
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.lanes.join_next() => match ended {
+                    Some(ended) => self.ended(ended.ok()),
+                    None => break,
+                },
+                () = &mut limit => {
+                    tracing::warn!("requests under way are given up, and repeated after a start");
+                    self.lanes.shutdown().await;
+                }
             }
         }
-        self.lanes.abort_all();
+        self.free().await;
+    }
+
+    /// Ends the claims of requests that were given up: what they were about may have
+    /// happened, and is tried again under the same transaction ids.
+    async fn free(self) {
+        let at = self.work.shared.now();
+        for (token, rows) in self.open {
+            for row in rows {
+                let verdict = Verdict::Retry {
+                    due: at,
+                    counted: false,
+                };
+                let settlement = Settlement {
+                    row,
+                    token,
+                    verdict,
+                    at,
+                };
+                if self.settlements.send(settlement).await.is_err() {
+                    return;
+                }
+            }
+        }
     }
 }
