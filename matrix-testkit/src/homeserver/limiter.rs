@@ -59,4 +59,16 @@ mod tests {
         assert_eq!(count(4), Err(Duration::from_secs(1)));
         assert_eq!(count(5), Ok(()));
     }
+
+    #[test]
+    fn a_long_rest_saves_up_no_more_than_the_burst() {
+        let limit = RateLimit::new(2, 0.2);
+        let mut limiter = Limiter::default();
+        let mut count = |seconds| limiter.count(limit, "@a:b", Duration::from_secs(seconds));
+
+        assert_eq!(count(0), Ok(()));
+        assert_eq!(count(3600), Ok(()));
+        assert_eq!(count(3600), Ok(()));
+        assert_eq!(count(3600), Err(Duration::from_secs(5)));
+    }
 }

@@ -36,8 +36,8 @@ fn is_repeated(room: &Room, sender: &str, kind: &str, content: &Value) -> bool {
     let relation = &content["m.relates_to"];
     room.events.iter().any(|event| {
         let other = &event.content["m.relates_to"];
-        event.redacted_by.is_none()
-            && event.sender == sender
+        // A redacted one has no relation any more.
+        event.sender == sender
             && event.kind == kind
             && other["rel_type"] == "m.annotation"
             && other["event_id"] == relation["event_id"]

@@ -339,3 +339,20 @@ async fn a_member_event_put_as_state_is_a_change_of_membership() {
         Some(Membership::Invite)
     );
 }
+
+#[tokio::test]
+async fn equals_do_not_throw_each_other_out() {
+    let (server, alice, room) = alice_in_a_room();
+    let bob = somebody(&server, "bob", &room);
+    let carol = somebody(&server, "carol", &room);
+    let levels =
+        json!({ "users": { alice.user(): 100, bob.user(): 50, carol.user(): 50 }, "kick": 50 });
+    server.set_state(&room, alice.user(), "m.room.power_levels", "", levels);
+    let kick = format!("/rooms/{room}/kick");
+
+    let equal = bob.post(&kick, json!({ "user_id": carol.user() })).await;
+    let above = alice.post(&kick, json!({ "user_id": carol.user() })).await;
+
+    assert_eq!(equal.refusal(), (403, "M_FORBIDDEN"));
+    assert_eq!(above.status, 200);
+}

@@ -329,13 +329,15 @@ async fn a_token_that_is_none_is_refused() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_from_the_future_is_answered_at_once_with_an_earlier_one() {
     let (_, alice, _) = alice_in_a_room();
     let now = alice.position().await;
+    let start = Instant::now();
 
     let got = alice.get("/sync?since=s999999&timeout=30000").await;
 
+    assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!((got.status, got.text("next_batch")), (200, now));
     assert_eq!(got.body["rooms"], Value::Null);
 }
@@ -361,4 +363,21 @@ async fn injected_events_are_given_out_byte_by_byte() {
     let text = str::from_utf8(got.response.body()).unwrap();
     assert!(text.contains(&deep) && text.contains(twice));
     assert_eq!(server.timeline(&room).pop().unwrap().raw.unwrap(), twice);
+}
+
+#[tokio::test]
+async fn an_injected_event_is_shown_and_not_believed() {
+    let (server, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+
+    server.inject_raw(
+        &room,
+        r#"{"event_id":"$fake","type":"m.room.name","state_key":"","content":{"name":"fake"}}"#,
+    );
+    let got = alice.sync(Some(&since)).await;
+
+    let events = &part(&got, "join", &room)["timeline"]["events"];
+    assert_eq!(events[0]["content"]["name"], "fake");
+    let name = server.look(|server| server.state_of(&room, "m.room.name", ""));
+    assert_eq!(name, None);
 }
