@@ -10,11 +10,11 @@ use matrix_bridge_testkit::synapse::{SharedSynapse, Synapse, SynapseConfig};
 use super::failure::Failure;
 use super::runner::{Shell, cargo, target};
 
-/// Package, test target, and how many tests at once; none means as many as there are cores.
-const TARGETS: [(&str, &str, Option<&str>); 2] = [
+/// Package, test target, and how many tests at once.
+const TARGETS: [(&str, &str, &str); 2] = [
     // Nearly each of its tests starts a Synapse of its own.
-    ("matrix-bridge-testkit", "real_server", Some("2")),
-    ("matrix-bridge", "synapse", None),
+    ("matrix-bridge-testkit", "real_server", "2"),
+    ("matrix-bridge", "synapse", "4"),
 ];
 
 /// Installs Synapse if need be, starts it, runs the tests, and stops it.
@@ -34,16 +34,12 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
     for (package, target, threads) in TARGETS {
         shell.say(&format!("testing {package}: {target}"));
         let mut command = cargo();
-        command.args([
-            "test",
-            "--package",
-            package,
-            "--features",
-            "real-server",
-            "--test",
-            target,
-        ]);
-        command.args(["--", "--test-threads", threads.unwrap_or("4")]);
+        // With the whole workspace, or cargo would build half of the dependencies anew for other features.
+        command.args(["test", "--workspace", "--test", target]);
+        command
+            .arg("--features")
+            .arg(format!("{package}/real-server"));
+        command.args(["--", "--test-threads", threads]);
         command.envs(SharedSynapse::variables(&synapse, &python));
         results.push(shell.run(command).await);
     }
