@@ -44,7 +44,12 @@ pub(crate) async fn run(
     };
     tokio::select! {
         biased;
-        result = work(config, wishes, stop.clone()) => result,
+        result = work(config, wishes, stop.clone()) => {
+            if result.is_ok() {
+                tracing::info!("stopped");
+            }
+            result
+        }
         () = overdue => {
             tracing::warn!("stopping took too long; what was under way is done after the next start");
             Ok(())
@@ -109,7 +114,6 @@ async fn work(
     announce(address);
     let result = follow(&config, client, store.clone(), health, wishes, stop).await;
     close(&store).await;
-    tracing::info!("stopped");
     result
 }
 
