@@ -110,6 +110,13 @@ impl World {
 
     /// Starts a bot.
     pub(crate) async fn begin(&self, setup: Setup) -> Running {
+        let client = self.client().await;
+        self.server.clear_requests();
+        self.begin_as(client, setup)
+    }
+
+    /// Starts a bot whose client is connected already.
+    pub(crate) fn begin_as(&self, client: Client, setup: Setup) -> Running {
         let Setup {
             policy,
             settings,
@@ -117,7 +124,6 @@ impl World {
             store,
             sync,
         } = setup;
-        let client = self.client().await;
         let parts = Parts {
             identity: client.identity().clone(),
             store: store.unwrap_or_else(|| self.store.clone()),
@@ -130,7 +136,6 @@ impl World {
             .with_policy(policy)
             .with_settings(settings);
         let (handle, stop) = (engine.handle(), CancellationToken::new());
-        self.server.clear_requests();
         let source = Box::new(SyncSource::new(client, sync));
         let task = tokio::spawn(engine.run(source, stop.clone()));
         Running { handle, stop, task }

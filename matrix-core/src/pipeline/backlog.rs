@@ -29,9 +29,10 @@ impl Backlog {
         self.rooms.contains_key(room)
     }
 
-    /// A room has events in the inbox and none of them is being handled.
+    /// A room has events in the inbox. One that is known to have some keeps its turn.
     pub(super) fn add(&mut self, room: OwnedRoomId) {
-        if self.rooms.insert(room.clone(), Room::default()).is_none() {
+        if !self.contains(&room) {
+            self.rooms.insert(room.clone(), Room::default());
             self.ready.push_back(room);
         }
     }

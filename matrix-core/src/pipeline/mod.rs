@@ -191,9 +191,13 @@ impl Pipeline {
         let mut draft = self.draft();
         (draft.marks, draft.parked, draft.facts) = (marks, parked, facts);
         let rooms = std::mem::take(&mut self.live).into_rooms();
-        let spilled = settle_live(&shared, rooms, &mut draft, &mut maker).await?;
-        for work in held_back.into_values().flatten() {
-            spill(&mut draft, work, 0, shared.now());
+        let mut spilled = settle_live(&shared, rooms, &mut draft, &mut maker).await?;
+        for (room, work) in held_back {
+            for work in work {
+                spill(&mut draft, work, 0, shared.now());
+            }
+            // Its backlog may have come to an end while the others were handled.
+            spilled.push((room, false));
         }
         for facts in &invites {
             self.invites

@@ -59,7 +59,9 @@ impl Homeserver {
             && let Some(last) = self.last_batches.get(&token)
             && let Some(fault) = self.script.take_sync(&fault_target, true)
         {
-            query.since = last.since;
+            // Never later than asked for: a client that did not keep the batch asks anew,
+            // and a repetition must not lose it.
+            query.since = query.since.min(last.since);
             self.note_fault(waiting.number, fault.name());
         }
 
