@@ -144,7 +144,10 @@ pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
 }
 
 /// Asks again until the health is as wanted.
-pub(crate) async fn wait_for_health(address: &str, is_reached: impl Fn(u16, &str) -> bool) {
+pub(crate) async fn wait_for_health(
+    address: &str,
+    is_reached: impl Fn(u16, &str) -> bool + Send + Sync,
+) {
     let reached = async {
         loop {
             let (status, body) = get(address, "/healthz").await;
