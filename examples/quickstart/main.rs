@@ -16,14 +16,17 @@ mod transcript;
 
 use std::{env, error::Error, process::ExitCode};
 
+const HOMESERVER: &str = "MATRIX_HOMESERVER_URL";
+const TOKEN: &str = "MATRIX_ACCESS_TOKEN";
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let address = env::var("MATRIX_HOMESERVER_URL")
-        .ok()
-        .zip(env::var("MATRIX_ACCESS_TOKEN").ok());
-    let result = match address {
-        Some((homeserver, token)) => live(&homeserver, token).await,
-        None => scene::play().await,
+    let [homeserver, token] = [HOMESERVER, TOKEN].map(|name| env::var(name).ok());
+    let result = match (homeserver, token) {
+        (Some(homeserver), Some(token)) => live(&homeserver, token).await,
+        (None, None) => scene::play().await,
+        (Some(_), None) => Err(format!("{HOMESERVER} is set and {TOKEN} is not").into()),
+        (None, Some(_)) => Err(format!("{TOKEN} is set and {HOMESERVER} is not").into()),
     };
     match result {
         Ok(last_line) => {

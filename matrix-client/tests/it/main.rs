@@ -8,6 +8,7 @@ mod hostile;
 mod invites;
 mod policies;
 mod replies;
+mod requests;
 mod simulation;
 mod slow_rooms;
 mod troubles;
