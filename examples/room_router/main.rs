@@ -14,6 +14,7 @@ mod commands;
 mod config;
 mod connect;
 mod http;
+mod reload;
 mod report;
 mod rooms;
 mod run;

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Fatal, commands,
-    config::{self, Config, Environment, Live, Loaded},
+    config::{Config, Environment, Live},
     connect::{Connector, Try},
     http,
+    reload::Reload,
     rooms::{self, Allowlist},
     signals::{Signal, Signals},
 };
@@ -217,40 +218,5 @@ async fn open(config: &Config) -> Result<Arc<SqliteStore>, Fatal> {
 async fn close(store: &SqliteStore) {
     if let Err(error) = store.close().await {
         tracing::warn!("closing the store: {}", chain(&error));
-    }
-}
-
-/// What it takes to read the configuration again.
-struct Reload {
-    running: Config,
-    file: Option<PathBuf>,
-    environment: Environment,
-    wish: watch::Sender<Live>,
-}
-
-impl Reload {
-    /// Puts in force what can change; names what cannot. A mistake changes nothing.
-    fn read_again(&self) {
-        let config = match config::load(self.file.as_deref(), &self.environment) {
-            Ok(Loaded::Enabled(config)) => config,
-            Ok(Loaded::Disabled) => {
-                tracing::warn!("reload: matrix.enabled is false now, which needs a restart");
-                return;
-            }
-            Err(error) => {
-                tracing::error!("reload: {error}; what was in force stays");
-                return;
-            }
-        };
-        let changed = self.running.restart_keys(&config);
-        if !changed.is_empty() {
-            tracing::warn!(
-                "reload: changed keys that need a restart: {}",
-                changed.join(", ")
-            );
-        }
-        tracing::info!("reload: the configuration was read again");
-        // Also if it is the same: somebody wants a connection to be tried now.
-        self.wish.send_replace(config.live);
     }
 }
