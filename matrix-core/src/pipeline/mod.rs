@@ -7,16 +7,19 @@
 //! through it, so that order holds.
 
 mod backlog;
+mod housekeeping;
+mod inbox;
 mod invites;
 mod live;
 mod pump;
 mod rows;
 mod screen;
+mod settle;
+mod tally;
 mod work;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use ruma::OwnedRoomId;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -24,21 +27,19 @@ pub use self::rows::MAX_CONTENT;
 use self::{
     backlog::Backlog,
     invites::Invites,
-    live::{Live, LiveRoom},
+    live::Live,
     pump::Pump,
     rows::RowMaker,
     screen::Screened,
+    settle::{settle_live, spill},
+    tally::Tally,
     work::{Outcome, Work},
 };
 pub(crate) use self::{rows::encrypted, screen::warn_encrypted};
 use crate::{
-    Advance, Batch, Checkpoint, CommitOutcome, Disposition, InboxId, InboxRetry, Owner,
-    ParkedEvent, PruneLimits, Source, SourceBatch, SourceId, Stale, StoreError, StoreErrorKind,
-    Timestamp, metrics, shared::Shared,
+    Advance, Batch, Checkpoint, CommitOutcome, InboxId, Owner, Source, SourceBatch, SourceId,
+    Stale, StoreError, StoreErrorKind, Timestamp, shared::Shared,
 };
-
-/// So many inbox events of a room are held at once.
-const PAGE: usize = 8;
 
 /// Why the pipeline stopped before it was told to.
 #[derive(Debug)]
@@ -263,85 +264,6 @@ impl Pipeline {
         self.flush().await
     }
 
-    async fn flush(&mut self) -> Result<(), Interrupted> {
-        if self.ended.is_empty() {
-            return Ok(());
-        }
-        let shared = self.shared.clone();
-        let mut draft = self.draft();
-        let mut maker = RowMaker::new(&shared, BTreeMap::new());
-        let mut rooms = Vec::new();
-        for Ended { id, work, outcome } in std::mem::take(&mut self.ended) {
-            let is_retried = matches!(outcome, Outcome::Retry { .. });
-            rooms.push((work.room(), is_retried));
-            match apply(&mut draft, &mut maker, &work, outcome, shared.now()).await? {
-                None => draft.inbox_done.push(id),
-                Some((attempts, due)) => {
-                    draft.inbox_retry.push(InboxRetry { id, attempts, due });
-                }
-            }
-        }
-        self.commit(draft).await?;
-        for (room, is_retried) in rooms {
-            self.backlog.proceed(room, is_retried);
-        }
-        Ok(())
-    }
-
-    /// Begins inbox events, as many as there are places.
-    async fn fill(&mut self) -> Result<(), Interrupted> {
-        let shared = self.shared.clone();
-        while self.backlog.running() < shared.settings.inbox_rooms {
-            let now = shared.now();
-            let Some(room) = self.backlog.next(now) else {
-                return Ok(());
-            };
-            let event = match self.backlog.pop(&room) {
-                Some(event) => event,
-                None => {
-                    let page = shared.store.inbox(&shared.account, &room, PAGE).await?;
-                    self.backlog.fill(&room, page);
-                    let Some(event) = self.backlog.pop(&room) else {
-                        self.backlog.remove(&room);
-                        continue;
-                    };
-                    event
-                }
-            };
-            if event.event.due > now {
-                self.backlog.delay(room, event.event.due);
-                continue;
-            }
-            let work = Work::from_inbox(&event).ok_or_else(|| {
-                StoreError::new(StoreErrorKind::Corrupt, "reading an event from the inbox")
-            })?;
-            self.backlog.start(&room, event.id);
-            self.tasks.spawn(run(shared.clone(), work, Arc::default()));
-        }
-        Ok(())
-    }
-
-    /// Rooms whose events went to the inbox are handled from there on.
-    async fn keep_spilled(&mut self, spilled: Vec<(OwnedRoomId, bool)>) -> Result<(), Interrupted> {
-        for (room, is_running) in spilled {
-            if !is_running {
-                self.backlog.add(room);
-                continue;
-            }
-            // The running event is the room's first: it had none in the inbox before.
-            let first = self
-                .shared
-                .store
-                .inbox(&self.shared.account, &room, 1)
-                .await?;
-            let first = first.into_iter().next().ok_or_else(|| {
-                StoreError::new(StoreErrorKind::Corrupt, "reading an event just written")
-            })?;
-            self.backlog.add_running(room, first.id);
-        }
-        Ok(())
-    }
-
     fn draft(&self) -> Draft {
         Batch::new(self.shared.account.clone(), self.shared.now())
     }
@@ -386,59 +308,6 @@ impl Pipeline {
         tally.report(&self.shared);
         Ok(())
     }
-
-    async fn load_backlog(&mut self) -> Result<(), Interrupted> {
-        const LANES: usize = 500;
-        let shared = self.shared.clone();
-        let mut after: Option<OwnedRoomId> = None;
-        loop {
-            let lanes = shared
-                .store
-                .inbox_lanes(&shared.account, after.as_deref(), LANES)
-                .await?;
-            let is_last = lanes.len() < LANES;
-            after = lanes.last().map(|lane| lane.room.clone());
-            for lane in lanes {
-                self.inbox_waiting += lane.events;
-                self.backlog.add(lane.room);
-            }
-            if is_last {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn count_encrypted(&self) -> Result<(), Interrupted> {
-        let count = self
-            .shared
-            .store
-            .encrypted_rooms(&self.shared.account)
-            .await?;
-        metrics::set(metrics::ENCRYPTED_ROOMS, count);
-        Ok(())
-    }
-
-    async fn housekeeping(&mut self) -> Result<(), Interrupted> {
-        let shared = self.shared.clone();
-        let now = shared.now();
-        let depth = shared.store.depth().await?;
-        metrics::set(metrics::OUTBOX_DEPTH, depth.waiting);
-        let age = depth
-            .oldest
-            .map_or(Duration::ZERO, |oldest| now.since(oldest));
-        metrics::set_seconds(metrics::OUTBOX_OLDEST, age);
-        metrics::set(metrics::INBOX_DEPTH, self.inbox_waiting);
-        if let Some(last) = shared.health.last_sync() {
-            metrics::set_seconds(metrics::SYNC_LAG, now.since(last));
-        }
-        shared.health.queues(depth, self.inbox_waiting);
-        if now.since(self.last_prune) >= Duration::from_secs(60) {
-            self.last_prune = now;
-            shared.store.prune(prune_limits(&shared, now)).await?;
-            self.sweep_invites().await?;
-        }
-        Ok(())
-    }
 }
 
 async fn run(shared: Arc<Shared>, work: Work, overlay: Arc<work::Overlay>) -> (Work, Outcome) {
@@ -449,125 +318,5 @@ async fn run(shared: Arc<Shared>, work: Work, overlay: Arc<work::Overlay>) -> (W
 async fn wait_until(shared: &Shared, due: Option<Timestamp>) {
     if let Some(due) = due {
         shared.clock.sleep(due.since(shared.now())).await;
-    }
-}
-
-/// Puts what a batch's rooms came to into the draft. Returns the rooms that go on from
-/// the inbox, and whether their first event is being handled at this moment.
-async fn settle_live(
-    shared: &Shared,
-    rooms: BTreeMap<OwnedRoomId, LiveRoom>,
-    draft: &mut Draft,
-    maker: &mut RowMaker<'_>,
-) -> Result<Vec<(OwnedRoomId, bool)>, StoreError> {
-    let mut spilled = Vec::new();
-    let now = shared.now();
-    for (id, room) in rooms {
-        let before = draft.inbox.len();
-        let is_running = room.running.is_some();
-        for (work, outcome) in room.settled {
-            match apply(draft, maker, &work, outcome, now).await? {
-                None => draft.marks.push(work.event.id().to_owned()),
-                Some((attempts, due)) => spill(draft, work, attempts, due),
-            }
-        }
-        for work in room.running.into_iter().chain(room.waiting) {
-            spill(draft, work, 0, now);
-        }
-        if draft.inbox.len() > before {
-            spilled.push((id, is_running));
-        }
-    }
-    Ok(spilled)
-}
-
-/// Puts what one event led to into the draft, or says when to try it again.
-async fn apply(
-    draft: &mut Draft,
-    maker: &mut RowMaker<'_>,
-    work: &Work,
-    outcome: Outcome,
-    now: Timestamp,
-) -> Result<Option<(u32, Timestamp)>, StoreError> {
-    let effects = match outcome {
-        Outcome::Done(effects) => effects,
-        Outcome::Park(reason, effects) => {
-            draft.parked.push(ParkedEvent {
-                room: work.room(),
-                event_id: Some(work.event.id().to_owned()),
-                raw: work.event.raw().clone(),
-                reason,
-                at: now,
-            });
-            effects
-        }
-        Outcome::Retry { due, attempts } => return Ok(Some((attempts, due))),
-    };
-    let crate::Effects { sends, values } = effects;
-    draft
-        .rows
-        .extend(maker.effects(work.event.id(), sends).await?);
-    draft.values.extend(values);
-    Ok(None)
-}
-
-/// Puts an event into the inbox; with its mark, so that it is not received again.
-fn spill(draft: &mut Draft, work: Work, attempts: u32, due: Timestamp) {
-    draft.marks.push(work.event.id().to_owned());
-    draft.inbox.push(work.into_inbox(attempts, due));
-}
-
-fn prune_limits(shared: &Shared, now: Timestamp) -> PruneLimits {
-    let settings = &shared.settings;
-    PruneLimits {
-        marks_before: now - settings.marks_ttl,
-        marks_max: settings.marks_max,
-        records_before: now - settings.records_ttl,
-        records_max: settings.records_max,
-        parked_events_max: settings.parked_events_max,
-    }
-}
-
-/// What a commit means for metrics and the dispatcher, told once it is durable.
-struct Tally {
-    parked: Vec<&'static str>,
-    shadowed: usize,
-    is_enqueued: bool,
-}
-
-impl Tally {
-    fn of(draft: &Draft) -> Self {
-        let mut tally = Self {
-            parked: Vec::new(),
-            shadowed: 0,
-            is_enqueued: false,
-        };
-        tally
-            .parked
-            .extend(draft.parked.iter().map(|event| event.reason.code.as_str()));
-        for row in &draft.rows {
-            match &row.disposition {
-                Disposition::Send => tally.is_enqueued = true,
-                Disposition::Shadow => tally.shadowed += 1,
-                Disposition::Park(reason) => {
-                    tracing::warn!(lane = %row.lane, %reason, "row parked");
-                    tally.parked.push(reason.code.as_str());
-                }
-            }
-        }
-        tally
-    }
-
-    fn report(self, shared: &Shared) {
-        for reason in self.parked {
-            metrics::count_reason(metrics::PARKED, reason);
-        }
-        metrics::count(metrics::SHADOWED, self.shadowed);
-        if self.is_enqueued {
-            shared.enqueued.notify_one();
-        }
-        if shared.health.clear("store") {
-            tracing::info!("the store works again");
-        }
     }
 }
