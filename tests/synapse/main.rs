@@ -1,0 +1,34 @@
+//! The routing bot against a real Synapse, with people played by matrix-nio.
+//!
+//! Run by `cargo xtask test synapse`, which starts the server and tells where it is in the environment. The bot
+//! is the example `room_router` as a process, as an operator would run it, unless a test needs to reach inside.
+//!
+//! - `world`, `setup`, `router`, `said`, `load`, `until`, `http`: what tests are told with.
+//! - The other modules: one theme each.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of tests that cannot help must fail the test"
+)]
+
+mod canary;
+mod configuration;
+mod crashes;
+mod encryption;
+mod http;
+mod invites;
+mod limits;
+mod load;
+mod observation;
+mod redelivery;
+mod relations;
+mod restarts;
+mod router;
+mod routing;
+mod said;
+mod setup;
+mod shadow;
+mod shutdown;
+mod tokens;
+mod until;
+mod world;
