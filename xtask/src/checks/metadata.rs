@@ -37,6 +37,8 @@ pub(super) struct Dependency {
     pub(super) name: String,
     pub(super) req: String,
     pub(super) path: Option<String>,
+    /// `None` for the default one.
+    pub(super) registry: Option<String>,
 }
 
 impl Metadata {

@@ -2,10 +2,18 @@
 
 use super::metadata::{Dependency, Metadata, Package};
 
-const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
-
 pub(super) fn findings(metadata: &Metadata) -> Vec<String> {
-    let foreign = metadata.foreign().filter_map(foreign_source);
+    let foreign = metadata.foreign().filter_map(git_source);
+    let others = metadata.ours().flat_map(|package| {
+        let named = package.dependencies.iter().filter_map(|dependency| {
+            let registry = dependency.registry.as_deref()?;
+            Some(format!(
+                "{} takes {} from {registry}, not from crates.io",
+                package.name, dependency.name
+            ))
+        });
+        named.collect::<Vec<_>>()
+    });
     let wildcards = metadata.ours().flat_map(|package| {
         let wild = package
             .dependencies
@@ -18,14 +26,14 @@ pub(super) fn findings(metadata: &Metadata) -> Vec<String> {
             )
         })
     });
-    foreign.chain(wildcards).collect()
+    foreign.chain(others).chain(wildcards).collect()
 }
 
-fn foreign_source(package: &Package) -> Option<String> {
+fn git_source(package: &Package) -> Option<String> {
     let source = package
         .source
         .as_deref()
-        .filter(|source| *source != CRATES_IO)?;
+        .filter(|source| source.starts_with("git+"))?;
     Some(format!(
         "{} {} comes from {source}, not from crates.io",
         package.name, package.version
@@ -33,8 +41,8 @@ fn foreign_source(package: &Package) -> Option<String> {
 }
 
 /// A path without a version is how the testkit is a dev-dependency of crates that it depends on.
-fn is_wildcard(Dependency { name: _, req, path }: &Dependency) -> bool {
-    path.is_none() && req == "*"
+fn is_wildcard(dependency: &Dependency) -> bool {
+    dependency.path.is_none() && dependency.req == "*"
 }
 
 #[cfg(test)]
@@ -47,12 +55,19 @@ mod tests {
             name: name.into(),
             req: "*".into(),
             path: path.map(Into::into),
+            registry: None,
+        };
+        let elsewhere = Dependency {
+            req: "1".into(),
+            registry: Some("registry+https://x".into()),
+            ..dependency("elsewhere", None)
         };
         let ours = Package {
             name: "ours".into(),
             dependencies: vec![
                 dependency("wild", None),
                 dependency("testkit", Some("testkit")),
+                elsewhere,
             ],
             ..Package::default()
         };
@@ -62,7 +77,7 @@ mod tests {
             ..Package::default()
         };
         let fine = Package {
-            source: Some(CRATES_IO.into()),
+            source: Some("registry+".into()),
             ..Package::default()
         };
 
@@ -70,10 +85,14 @@ mod tests {
             packages: vec![ours, git, fine],
         });
 
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(
-            found[0].starts_with("git ") && found[1].ends_with("wild: name one"),
-            "{found:?}"
-        );
+        let starts = [
+            "git  comes from",
+            "ours takes elsewhere from",
+            "ours takes any version of wild",
+        ];
+        assert_eq!(found.len(), starts.len(), "{found:?}");
+        for (found, start) in found.iter().zip(starts) {
+            assert!(found.starts_with(start), "{found}");
+        }
     }
 }
