@@ -6,7 +6,7 @@ use super::StoreFactory;
 
 /// Names every case of the [suite](crate::conformance) as a test.
 ///
-/// Takes an expression that makes a [`StoreFactory`](crate::conformance::StoreFactory);
+/// Takes an expression that makes a [`StoreFactory`];
 /// it is evaluated for each test. The tests run on `tokio`, which the calling crate
 /// needs with its feature `macros`.
 ///
