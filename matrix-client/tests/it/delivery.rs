@@ -28,6 +28,28 @@ async fn own_messages_and_notices_are_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_that_answers_everything_does_not_answer_itself() {
+    let world = World::new();
+    let room = world.room();
+    let handler = |event: matrix_bridge_core::Event, _| async move {
+        let text = event.text();
+        let reply = text.map(|text| event.reply_with(matrix_bridge_core::Message::text(text)));
+        Ok::<_, matrix_bridge_core::HandlerError>(reply)
+    };
+    let setup = Setup {
+        handler: std::sync::Arc::new(handler),
+        ..Setup::default()
+    };
+    let bot = world.start(setup).await;
+
+    world.alice_says(&room, "hello");
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room), ["hello"]);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_comes_again_is_not_answered_again() {
     let world = World::new();
     let room = world.room();
