@@ -64,7 +64,7 @@ async fn ten_kills_under_load_leave_every_question_with_one_answer_in_order() {
         let mut random = Rng::with_seed(SEED);
         for _ in 0..KILLS {
             let router = setup.start().await;
-            tokio::time::sleep(Duration::from_millis(random.u64(0..800))).await;
+            tokio::time::sleep(Duration::from_millis(random.u64(0..2_000))).await;
             router.kill9().await;
         }
         stop.cancel();
