@@ -6,8 +6,8 @@ use crate::said::{Said, until_said};
 use crate::setup::Setup;
 use crate::world::{World, accept, joined, room};
 
-/// Synapse lets a user send 10 at once, then one every 5 seconds.
-const AT_ONCE: usize = 10;
+/// Synapse lets a user send 10 at once, then one every 5 seconds. The join into the room is one of them.
+const AT_ONCE: usize = 9;
 const BURST: usize = 12;
 
 #[tokio::test]
@@ -33,6 +33,7 @@ async fn a_burst_beyond_the_limit_arrives_in_order_and_once() {
 
     assert_eq!(until_said(&ann, &room, &bot.user_id, BURST).await, expected);
     let requests = world.requests_of(&bot.user_id);
+    // Each wait has one; some of the allowance may have come back before the burst.
     let refused = requests
         .iter()
         .filter(|request| request.status == 429)
@@ -45,6 +46,6 @@ async fn a_burst_beyond_the_limit_arrives_in_order_and_once() {
         router.metric("matrix_rate_limited_total").await,
         refused as f64
     );
-    eprintln!("{refused} refusals for {} waits", BURST - AT_ONCE);
+    eprintln!("{refused} refusals for {BURST} answers");
     assert!(router.stop().await.success());
 }
