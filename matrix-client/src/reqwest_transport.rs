@@ -70,11 +70,17 @@ impl Transport for ReqwestTransport {
     }
 }
 
+/// Memory is taken in advance up to this size.
+const LARGE: usize = 16 * 1024 * 1024;
+
 /// The whole answer, as long as it is not longer than `max` bytes.
 async fn read(mut response: Response, max: usize) -> Result<http::Response<Bytes>, TransportError> {
     let is_success = response.status().is_success();
     let max = if is_success { max } else { MAX_ERROR };
-    let mut body = BytesMut::new();
+    // A server that announces more than it may send gets no memory for it.
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    let mut body = BytesMut::with_capacity(announced.min(max).min(LARGE));
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > max {
             if is_success {

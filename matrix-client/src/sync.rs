@@ -156,11 +156,7 @@ fn read(body: &Bytes) -> Result<SourceBatch, ClientError> {
         position: Some(Position::new(sync.next_batch)),
         ..SourceBatch::default()
     };
-    let Some(rooms) = sync.rooms else {
-        return Ok(batch);
-    };
-    let rooms: WireRooms<'_> =
-        serde_json::from_str(rooms.get()).map_err(|error| ClientError::Answer(error.into()))?;
+    let rooms = sync.rooms.unwrap_or_default();
     for (section, rooms) in [
         (Section::Join, rooms.join),
         (Section::Invite, rooms.invite),
@@ -207,7 +203,7 @@ fn raw(events: Option<Vec<&RawValue>>) -> Vec<RawJson> {
     events
         .unwrap_or_default()
         .into_iter()
-        .map(|event| event.to_owned().into())
+        .map(|event| event.into())
         .collect()
 }
 
@@ -215,10 +211,10 @@ fn raw(events: Option<Vec<&RawValue>>) -> Vec<RawJson> {
 struct WireSync<'a> {
     next_batch: String,
     #[serde(borrow)]
-    rooms: Option<&'a RawValue>,
+    rooms: Option<WireRooms<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct WireRooms<'a> {
     #[serde(borrow)]
     join: Option<BTreeMap<String, &'a RawValue>>,

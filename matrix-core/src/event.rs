@@ -68,7 +68,7 @@ impl Event {
             relation: wire.content.map(relation::read).unwrap_or_default(),
             content: wire
                 .content
-                .map_or_else(empty_object, |content| Ok(content.to_owned().into()))
+                .map_or_else(empty_object, |content| Ok(content.into()))
                 .map_err(|error| Unreadable {
                     event_id: known.cloned(),
                     reason: unreadable(error.to_string()),

@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::Error as _,
+};
 use serde_json::value::RawValue;
 
 /// One JSON value as text.
@@ -11,7 +13,7 @@ use serde_json::value::RawValue;
 /// than `serde_json::Value` reads, and numbers and duplicate keys stay as they are.
 /// `Debug` shows the length only, since messages do not belong in logs.
 #[derive(Clone)]
-pub struct RawJson(Arc<RawValue>);
+pub struct RawJson(Arc<str>);
 
 impl RawJson {
     /// Keeps `text`, which must be one JSON value.
@@ -20,7 +22,7 @@ impl RawJson {
     ///
     /// When `text` is not JSON.
     pub fn new(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(|value| Self(value.into()))
+        RawValue::from_string(text).map(|value| Self::from(&*value))
     }
 
     /// The JSON of `value`.
@@ -29,13 +31,13 @@ impl RawJson {
     ///
     /// When `value` has no JSON form, such as a map with keys that are not strings.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
-        serde_json::value::to_raw_value(value).map(|value| Self(value.into()))
+        serde_json::to_string(value).map(|text| Self(text.into()))
     }
 
     /// The text as it came.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// Reads the value as a `T`.
@@ -48,9 +50,9 @@ impl RawJson {
     }
 }
 
-impl From<Box<RawValue>> for RawJson {
-    fn from(value: Box<RawValue>) -> Self {
-        Self(value.into())
+impl From<&RawValue> for RawJson {
+    fn from(value: &RawValue) -> Self {
+        Self(value.get().into())
     }
 }
 
@@ -70,12 +72,13 @@ impl fmt::Debug for RawJson {
 
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        let value: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        value.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RawJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(Self::from)
+        Box::<RawValue>::deserialize(deserializer).map(|value| Self::from(&*value))
     }
 }

@@ -60,7 +60,7 @@ impl Default for Settings {
             records_max: 100_000,
             parked_events_max: 10_000,
             in_flight: 8,
-            rows_per_lane: 8,
+            rows_per_lane: 32,
             claim_ttl: Duration::from_secs(10 * 60),
             send_attempts: 8,
             reconnect: Arc::new(Backoff::RECONNECT),

@@ -58,6 +58,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // The file may have been tampered with: its schema must not run functions.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // Without it a bound LIMIT is planned for, and each claim prepares its statement anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // Temporary files would hold messages, outside of the folder that is ours.
     connection.pragma_update(None, "temp_store", "MEMORY")

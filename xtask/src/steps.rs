@@ -79,7 +79,13 @@ impl Step {
             Self::Features => checks::features(shell).await,
             Self::Test => {
                 shell
-                    .cargo(&["test", "--workspace", "--no-fail-fast"])
+                    .cargo(&[
+                        "test",
+                        "--workspace",
+                        "--no-fail-fast",
+                        "--features",
+                        "matrix-bridge/backoff",
+                    ])
                     .await
             }
             Self::Docs => docs(shell).await,

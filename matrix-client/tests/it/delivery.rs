@@ -156,14 +156,7 @@ async fn nothing_is_sent_before_the_time_that_the_homeserver_named() {
     world.until_said(&room, 1).await;
     world.until_said(&other, 1).await;
 
-    let sends: Vec<_> = world
-        .server
-        .requests()
-        .into_iter()
-        .filter(|request| {
-            request.endpoint == Endpoint::Send && request.user.as_ref() == Some(&world.bot.user_id)
-        })
-        .collect();
+    let sends = world.asked(Endpoint::Send);
     let refused = sends.iter().find(|send| send.status == Some(429)).unwrap();
     let too_early = sends.iter().filter(|send| {
         send.at > refused.at + Duration::from_millis(100)
@@ -255,14 +248,7 @@ async fn content_that_is_too_large_is_parked_with_its_size_and_never_tried() {
     };
     assert_eq!(reason.code, ParkCode::TooLarge);
     assert!(reason.detail.contains("70"), "{reason}");
-    let sends = world.server.requests();
-    let count = sends
-        .iter()
-        .filter(|send| {
-            send.endpoint == Endpoint::Send && send.user.as_ref() == Some(&world.bot.user_id)
-        })
-        .count();
-    assert_eq!(count, 1);
+    assert_eq!(world.asked(Endpoint::Send).len(), 1);
     bot.stop().await;
 }
 

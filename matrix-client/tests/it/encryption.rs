@@ -98,25 +98,8 @@ async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
     world.alice_says(&room, "!echo two");
     world.until_said(&room, 2).await;
 
-    let of_bot = |endpoint| {
-        let requests = world.server.requests();
-        let is_own = |r: &&_| is(r, endpoint, &world.bot.user_id);
-        requests
-            .iter()
-            .filter(is_own)
-            .map(|r| r.number)
-            .collect::<Vec<_>>()
-    };
-    let (reads, sends) = (of_bot(Endpoint::State), of_bot(Endpoint::Send));
+    let (reads, sends) = (world.asked(Endpoint::State), world.asked(Endpoint::Send));
     assert_eq!(reads.len(), 1);
-    assert!(reads[0] < sends[0]);
+    assert!(reads[0].number < sends[0].number);
     bot.stop().await;
-}
-
-fn is(
-    request: &matrix_bridge_testkit::homeserver::RequestRecord,
-    endpoint: Endpoint,
-    user: &str,
-) -> bool {
-    request.endpoint == endpoint && request.user.as_deref() == Some(user)
 }

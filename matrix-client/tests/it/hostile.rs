@@ -17,7 +17,7 @@ async fn whatever_stands_in_an_event_the_room_goes_on() {
         "7".to_owned(),
         "{}".to_owned(),
         deep(2_000),
-        format!(r#"{{"event_id":"$h1","sender":7,"type":"m.room.message"}}"#),
+        r#"{"event_id":"$h1","sender":7,"type":"m.room.message"}"#.to_owned(),
         format!(r#"{{"event_id":"$h2",{head},"content":{}}}"#, deep(2_000)),
         format!(r#"{{"event_id":"$h3",{head},"content":{{"msgtype":"m.text","body":{}}}}}"#, deep(500)),
         format!(r#"{{"event_id":"$h4",{head},"content":{{"body":"\ud800","msgtype":"m.text"}}}}"#),

@@ -1,5 +1,7 @@
 //! The engine and the client against the testkit's homeserver, in virtual time.
 
+#![cfg(test)]
+
 mod crash_points;
 mod delivery;
 mod encryption;

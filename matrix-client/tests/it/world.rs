@@ -9,7 +9,7 @@ use matrix_bridge_core::{
     Settings, Store,
 };
 use matrix_bridge_testkit::{
-    homeserver::{Account, TestHomeserver, TimelineEvent},
+    homeserver::{Account, Endpoint, RequestRecord, TestHomeserver, TimelineEvent},
     virtual_time::{SeededRandom, VirtualClock},
 };
 use tokio::task::JoinHandle;
@@ -165,6 +165,14 @@ impl World {
         let mut messages = self.server.messages_in(room);
         messages.retain(|message| message.sender == self.bot.user_id);
         messages
+    }
+
+    /// The requests of that kind that the bot made, in order.
+    pub(crate) fn asked(&self, endpoint: Endpoint) -> Vec<RequestRecord> {
+        let mut requests = self.server.requests();
+        let user = Some(&self.bot.user_id);
+        requests.retain(|request| request.endpoint == endpoint && request.user.as_ref() == user);
+        requests
     }
 
     /// Waits until the bot said `count` things in `room`, and returns them.
