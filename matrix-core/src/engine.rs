@@ -154,9 +154,11 @@ impl Engine {
         let guard = stop.clone().drop_guard();
         let sending = tokio::spawn(dispatcher::run(shared.clone(), self.steps, stop.clone()));
         let outgoing = async {
-            let result = sending.await.unwrap_or(Ok(()));
+            let result = sending.await;
             stop.cancel();
             result
+                .map_err(EngineError::SenderLost)?
+                .map_err(EngineError::Store)
         };
         let incoming = async {
             let result = take_in(&shared, source, &stop).await;
@@ -165,8 +167,7 @@ impl Engine {
         };
         let (incoming, outgoing) = tokio::join!(biased; incoming, outgoing);
         drop(guard);
-        incoming?;
-        outgoing.map_err(EngineError::Store)
+        incoming.and(outgoing)
     }
 }
 
@@ -180,6 +181,9 @@ pub enum EngineError {
     /// The source panicked, or its task was aborted.
     #[error("the engine stopped because its source was lost")]
     SourceLost,
+    /// The task that sends panicked, or was aborted.
+    #[error("the engine stopped because its sending task was lost")]
+    SenderLost(#[source] tokio::task::JoinError),
 }
 
 /// Runs the pipeline, anew from what the store holds whenever it has to.

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -93,7 +96,7 @@ impl Dispatcher {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 // A lane that ended makes room for another.
-                Some(ended) = self.lanes.join_next() => self.ended(ended.ok()),
+                Some(ended) = self.lanes.join_next() => self.ended(ended),
                 () = shared.enqueued.notified() => {}
                 () = shared.clock.sleep(wait) => {}
             }
@@ -171,9 +174,13 @@ impl Dispatcher {
             .max(Duration::from_millis(50)))
     }
 
-    fn ended(&mut self, token: Option<ClaimToken>) {
-        if let Some(token) = token {
-            self.open.remove(&token);
+    fn ended(&mut self, lane: Result<ClaimToken, JoinError>) {
+        match lane {
+            Ok(token) => {
+                self.open.remove(&token);
+            }
+            // Its rows wait until the claim runs out, and are then tried again.
+            Err(error) => tracing::error!("sending the rows of a lane broke off: {error}"),
         }
     }
 
@@ -185,7 +192,7 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 ended = self.lanes.join_next() => match ended {
-                    Some(ended) => self.ended(ended.ok()),
+                    Some(ended) => self.ended(ended),
                     None => break,
                 },
                 () = &mut limit => {
