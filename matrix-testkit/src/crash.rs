@@ -58,6 +58,7 @@ pub struct CrashingStore {
     inner: Arc<dyn Store>,
     at: u64,
     side: Side,
+    lives_on: bool,
     calls: AtomicU64,
     crashed: AtomicBool,
 }
@@ -70,8 +71,19 @@ impl CrashingStore {
             inner,
             at,
             side,
+            lives_on: false,
             calls: AtomicU64::new(0),
             crashed: AtomicBool::new(false),
+        }
+    }
+
+    /// `inner`, failing at its call number `at` and at no other: a full disk that was
+    /// emptied, a database that was restarted.
+    #[must_use]
+    pub fn hiccup(inner: Arc<dyn Store>, at: u64, side: Side) -> Self {
+        Self {
+            lives_on: true,
+            ..Self::new(inner, at, side)
         }
     }
 
@@ -81,7 +93,7 @@ impl CrashingStore {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// Whether it has crashed.
+    /// Whether the call that was to fail was made.
     #[must_use]
     pub fn crashed(&self) -> bool {
         self.crashed.load(Ordering::SeqCst)
@@ -93,7 +105,7 @@ impl CrashingStore {
         doing: &str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        if self.crashed() {
+        if self.crashed() && !self.lives_on {
             return Err(StoreError::new(StoreErrorKind::Closed, doing));
         }
         if self.calls.fetch_add(1, Ordering::SeqCst) != self.at {

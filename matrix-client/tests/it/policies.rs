@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use matrix_bridge_client::SyncSettings;
 use matrix_bridge_core::{Action, History, ListState, Policy, RoomMode, Rooms, ruma::OwnedRoomId};
+use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
 
 use crate::world::{Setup, World, pass};
 
@@ -74,6 +75,29 @@ async fn what_was_recorded_is_never_sent_later() {
     pass(Duration::from_secs(3_600)).await;
 
     assert_eq!(world.said(&room), ["active"]);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_decided_in_shadow_is_not_sent_though_sending_was_paused_until_the_flip() {
+    let world = World::new();
+    let [room, other] = [world.room(), world.room()];
+    let both = |mode| listed(&[(&room, mode), (&other, RoomMode::Active)]);
+    let bot = world.start(setup(both(RoomMode::Shadow))).await;
+    let away = Fault::refused().on(Endpoint::Send).by(&world.bot.user_id);
+    world.server.fault(away.forever());
+    world.alice_says(&other, "!ping");
+    bot.until_reason("send", true).await;
+
+    world.alice_says(&room, "!echo shadow");
+    pass(Duration::from_millis(10)).await;
+    bot.handle.set_policy(both(RoomMode::Active));
+    world.server.clear_faults();
+    world.until_said(&other, 1).await;
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room), [""; 0]);
+    assert_eq!(world.rows(ListState::Shadow).await.len(), 1);
     bot.stop().await;
 }
 
