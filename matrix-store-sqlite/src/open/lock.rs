@@ -12,8 +12,7 @@ use super::{error::OpenError, path};
 /// it is never timed.
 #[derive(Debug)]
 pub(crate) struct EngineLock {
-    /// Closing it is what frees the lock.
-    _file: File,
+    file: File,
 }
 
 impl EngineLock {
@@ -31,7 +30,7 @@ impl EngineLock {
             .open(&lock)
             .map_err(|error| OpenError::from_io(&lock, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
                 path: database.to_owned(),
                 lock,
@@ -41,9 +40,38 @@ impl EngineLock {
     }
 }
 
+impl Drop for EngineLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that was forked meanwhile holds
+        // it open, and with it the lock, until it runs its own program. An error leaves
+        // no more than that.
+        let _ = self.file.unlock();
+    }
+}
+
 /// `<database>.lock`.
 fn path_of(database: &Path) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(".lock");
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_free_at_once_though_somebody_inherited_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("bridge.db");
+        let lock = EngineLock::take(&database).unwrap();
+        // What a fork does with every open file.
+        let inherited = lock.file.try_clone().unwrap();
+
+        assert!(EngineLock::take(&database).is_err());
+        drop(lock);
+
+        assert!(EngineLock::take(&database).is_ok());
+        drop(inherited);
+    }
 }
