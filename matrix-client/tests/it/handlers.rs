@@ -5,6 +5,7 @@ use std::time::Duration;
 use matrix_bridge_core::{
     Account, Context, Effects, Event, HandlerError, ParkCode, ParkedEvent, StateStore,
 };
+use matrix_bridge_testkit::homeserver::Fault;
 use tokio::time::Instant;
 
 use crate::world::{Setup, World, pass};
@@ -99,18 +100,42 @@ async fn a_handler_that_always_asks_for_a_retry_is_given_up() {
     bot.stop().await;
 }
 
+/// Counts the messages of each room.
+async fn count(event: Event, context: Context) -> Result<Effects, HandlerError> {
+    if event.text().is_none() {
+        return Ok(Effects::none());
+    }
+    let before = context.value("counter", event.room().as_str()).await?;
+    let before = before.and_then(|value| String::from_utf8(value.to_vec()).ok());
+    let now = before.and_then(|text| text.parse().ok()).unwrap_or(0) + 1;
+    let effects = Effects::none().reply(event.reply(now.to_string()));
+    Ok(effects.set_value("counter", event.room().as_str(), now.to_string()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_again_is_not_handled_again() {
+    let world = World::new();
+    let room = world.room();
+    let handler = std::sync::Arc::new(count);
+    let bot = world
+        .start(Setup {
+            handler,
+            ..Setup::default()
+        })
+        .await;
+    world.server.fault(Fault::repeated_batch());
+
+    world.alice_says(&room, "first");
+    world.until_said(&room, 1).await;
+    world.alice_says(&room, "second");
+
+    assert_eq!(world.until_said(&room, 2).await, ["1", "2"]);
+    assert_eq!(world.server.faults_left(), 0);
+    bot.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn values_show_what_earlier_events_decided_and_survive_a_stop() {
-    async fn count(event: Event, context: Context) -> Result<Effects, HandlerError> {
-        if event.text().is_none() {
-            return Ok(Effects::none());
-        }
-        let before = context.value("counter", event.room().as_str()).await?;
-        let before = before.and_then(|value| String::from_utf8(value.to_vec()).ok());
-        let now = before.and_then(|text| text.parse().ok()).unwrap_or(0) + 1;
-        let effects = Effects::none().reply(event.reply(now.to_string()));
-        Ok(effects.set_value("counter", event.room().as_str(), now.to_string()))
-    }
     let world = World::new();
     let [room, other] = [world.room(), world.room()];
     let setup = || Setup {
