@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use matrix_bridge_core::{ListState, ParkCode, RowState};
+use matrix_bridge_core::{ListState, ParkCode};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimit, RateLimitForm};
 
 use crate::world::{Setup, World, pass};
@@ -212,13 +212,7 @@ async fn a_row_that_the_homeserver_cannot_take_is_parked_while_others_pass() {
 
     assert_eq!(world.until_said(&poisoned, 1).await, ["afterwards"]);
     assert_eq!(world.said(&healthy).len(), 20);
-    let parked = world.rows(ListState::Parked).await;
-    let [row] = parked.as_slice() else {
-        panic!("{parked:?}")
-    };
-    let RowState::Parked { reason } = &row.state else {
-        panic!("{row:?}")
-    };
+    let reason = world.only_parked_row().await;
     assert_eq!(reason.code, ParkCode::ServerError);
     bot.stop().await;
 }
@@ -241,13 +235,7 @@ async fn content_that_is_too_large_is_parked_with_its_size_and_never_tried() {
     world.alice_says(&room, "63000");
 
     assert_eq!(world.until_said(&room, 1).await[0].len(), 63_000);
-    let parked = world.rows(ListState::Parked).await;
-    let [row] = parked.as_slice() else {
-        panic!("{parked:?}")
-    };
-    let RowState::Parked { reason } = &row.state else {
-        panic!("{row:?}")
-    };
+    let reason = world.only_parked_row().await;
     assert_eq!(reason.code, ParkCode::TooLarge);
     assert!(reason.detail.contains("70"), "{reason}");
     assert_eq!(world.asked(Endpoint::Send).len(), 1);

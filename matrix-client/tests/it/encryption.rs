@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use matrix_bridge_core::{ListState, ParkCode, RowState};
+use matrix_bridge_core::{ListState, ParkCode};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
 use serde_json::json;
 
@@ -48,13 +48,7 @@ async fn a_room_that_is_encrypted_during_the_run_is_not_answered_from_then_on() 
     pass(Duration::from_secs(600)).await;
 
     assert_eq!(world.said(&room), ["pong"]);
-    let parked = world.rows(ListState::Parked).await;
-    let [row] = parked.as_slice() else {
-        panic!("{parked:?}")
-    };
-    let RowState::Parked { reason } = &row.state else {
-        panic!("{row:?}")
-    };
+    let reason = world.only_parked_row().await;
     assert_eq!(reason.code, ParkCode::Encrypted);
     bot.stop().await;
 }

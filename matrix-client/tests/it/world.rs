@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use matrix_bridge_client::{Client, ClientSender, SyncSettings, SyncSource};
 use matrix_bridge_core::{
     Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler, HandlerError,
-    Health, ListState, MemoryStore, OutboundQueue, Parts, Policy, Random, Reply, Router, Row,
-    Settings, Store,
+    Health, ListState, MemoryStore, OutboundQueue, ParkReason, Parts, Policy, Random, Reply,
+    Router, Row, RowState, Settings, Store,
 };
 use matrix_bridge_testkit::{
     homeserver::{Account, Endpoint, RequestRecord, TestHomeserver, TimelineEvent},
@@ -188,6 +188,20 @@ impl World {
         let reached = self.server.wait_for(has_said, PATIENCE).await;
         reached.unwrap_or_else(|_| panic!("said only {:?} in {room}", self.said(room)));
         self.said(room)
+    }
+
+    /// Why the one row that is parked is.
+    pub(crate) async fn only_parked_row(&self) -> ParkReason {
+        let parked = self.rows(ListState::Parked).await;
+        match parked.as_slice() {
+            [
+                Row {
+                    state: RowState::Parked { reason },
+                    ..
+                },
+            ] => reason.clone(),
+            _ => panic!("not one parked row: {parked:?}"),
+        }
     }
 
     pub(crate) async fn rows(&self, state: ListState) -> Vec<Row> {
