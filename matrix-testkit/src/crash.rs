@@ -1,6 +1,7 @@
-//! A store that dies at a chosen call.
+//! Stores whose calls fail or die as a script says, such as at a chosen call.
 
 use std::{
+    fmt,
     future::Future,
     sync::{
         Arc,
@@ -18,6 +19,61 @@ use matrix_bridge_core::{
     ValueKey,
     ruma::{EventId, OwnedEventId, RoomId},
 };
+
+/// What becomes of one call of a [`ScriptedStore`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fate {
+    /// It is made and answered.
+    Done,
+    /// It is not made, and fails with this kind.
+    NotDone(StoreErrorKind),
+    /// It is made, and fails with [`StoreErrorKind::Unknown`]: the answer is lost.
+    Unanswered,
+    /// It is made, and never comes back: whoever called is dead.
+    Unheard,
+}
+
+/// Decides the fate of each call of a store.
+#[async_trait]
+pub trait StoreScript: fmt::Debug + Send + Sync + 'static {
+    /// What becomes of the next call, which is about to be made. Taking its time makes
+    /// the store slow; never coming back is the death of the caller before the call.
+    async fn next(&self, doing: &str) -> Fate;
+}
+
+/// A store whose calls fare as a script says.
+#[derive(Debug)]
+pub struct ScriptedStore<S> {
+    inner: Arc<dyn Store>,
+    script: S,
+}
+
+impl<S: StoreScript> ScriptedStore<S> {
+    /// `inner`, whose calls fare as `script` says.
+    #[must_use]
+    pub fn with_script(inner: Arc<dyn Store>, script: S) -> Self {
+        Self { inner, script }
+    }
+
+    async fn call<T>(
+        &self,
+        doing: &str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match self.script.next(doing).await {
+            Fate::Done => call.await,
+            Fate::NotDone(kind) => Err(StoreError::new(kind, doing)),
+            Fate::Unanswered => {
+                call.await?;
+                Err(StoreError::new(StoreErrorKind::Unknown, doing))
+            }
+            Fate::Unheard => {
+                call.await?;
+                std::future::pending().await
+            }
+        }
+    }
+}
 
 /// On which side of its effect a call dies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,9 +109,11 @@ pub enum Side {
 /// assert_eq!(store.calls(), 2);
 /// # }
 /// ```
+pub type CrashingStore = ScriptedStore<CrashAt>;
+
+/// The script of a [`CrashingStore`].
 #[derive(Debug)]
-pub struct CrashingStore {
-    inner: Arc<dyn Store>,
+pub struct CrashAt {
     at: u64,
     side: Side,
     lives_on: bool,
@@ -67,64 +125,61 @@ impl CrashingStore {
     /// `inner`, dying at its call number `at`; the first call is number 0.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, at: u64, side: Side) -> Self {
-        Self {
-            inner,
-            at,
-            side,
-            lives_on: false,
-            calls: AtomicU64::new(0),
-            crashed: AtomicBool::new(false),
-        }
+        Self::with_script(inner, CrashAt::new(at, side, false))
     }
 
     /// `inner`, failing at its call number `at` and at no other: a full disk that was
     /// emptied, a database that was restarted.
     #[must_use]
     pub fn hiccup(inner: Arc<dyn Store>, at: u64, side: Side) -> Self {
-        Self {
-            lives_on: true,
-            ..Self::new(inner, at, side)
-        }
+        Self::with_script(inner, CrashAt::new(at, side, true))
     }
 
     /// How many calls there were, with the one that crashed and without those after it.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::SeqCst)
+        self.script.calls.load(Ordering::SeqCst)
     }
 
     /// Whether the call that was to fail was made.
     #[must_use]
     pub fn crashed(&self) -> bool {
-        self.crashed.load(Ordering::SeqCst)
+        self.script.crashed.load(Ordering::SeqCst)
     }
+}
 
-    /// Makes the call, unless it is the one that crashes or comes after that.
-    async fn call<T>(
-        &self,
-        doing: &str,
-        call: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        if self.crashed() && !self.lives_on {
-            return Err(StoreError::new(StoreErrorKind::Closed, doing));
+impl CrashAt {
+    const fn new(at: u64, side: Side, lives_on: bool) -> Self {
+        Self {
+            at,
+            side,
+            lives_on,
+            calls: AtomicU64::new(0),
+            crashed: AtomicBool::new(false),
+        }
+    }
+}
+
+#[async_trait]
+impl StoreScript for CrashAt {
+    async fn next(&self, _: &str) -> Fate {
+        if self.crashed.load(Ordering::SeqCst) && !self.lives_on {
+            return Fate::NotDone(StoreErrorKind::Closed);
         }
         if self.calls.fetch_add(1, Ordering::SeqCst) != self.at {
-            return call.await;
+            return Fate::Done;
         }
         self.crashed.store(true, Ordering::SeqCst);
         match self.side {
-            Side::Before => Err(StoreError::new(StoreErrorKind::Unavailable, doing)),
-            Side::After => {
-                call.await?;
-                Err(StoreError::new(StoreErrorKind::Unknown, doing))
-            }
+            Side::Before => Fate::NotDone(StoreErrorKind::Unavailable),
+            Side::After => Fate::Unanswered,
         }
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
-impl StateStore for CrashingStore {
+impl<S: StoreScript> StateStore for ScriptedStore<S> {
     async fn checkpoint(&self, source: &SourceId) -> Result<Checkpoint, StoreError> {
         let call = self.inner.checkpoint(source);
         self.call("reading a checkpoint", call).await
@@ -236,7 +291,7 @@ impl StateStore for CrashingStore {
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
-impl OutboundQueue for CrashingStore {
+impl<S: StoreScript> OutboundQueue for ScriptedStore<S> {
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError> {
         let call = self.inner.claim(request);
         self.call("claiming rows", call).await
