@@ -54,6 +54,7 @@ pub struct Engine {
     steps: Vec<Arc<dyn Prepare>>,
     policy: watch::Sender<Arc<Policy>>,
     health: HealthBoard,
+    resumed: watch::Sender<u64>,
 }
 
 /// Watches a running engine and changes its policy. Cloning shares it.
@@ -61,6 +62,7 @@ pub struct Engine {
 pub struct EngineHandle {
     policy: watch::Sender<Arc<Policy>>,
     health: HealthBoard,
+    resumed: watch::Sender<u64>,
 }
 
 impl EngineHandle {
@@ -80,6 +82,12 @@ impl EngineHandle {
     pub const fn health(&self) -> &HealthBoard {
         &self.health
     }
+
+    /// Says that the account may work again, with a new token for example: source and
+    /// sender, where they wait because of the account, try again now.
+    pub fn resume(&self) {
+        self.resumed.send_modify(|count| *count += 1);
+    }
 }
 
 impl Engine {
@@ -92,6 +100,7 @@ impl Engine {
             steps: Vec::new(),
             policy: watch::Sender::new(Arc::new(Policy::default())),
             health: HealthBoard::default(),
+            resumed: watch::Sender::new(0),
         }
     }
 
@@ -130,6 +139,7 @@ impl Engine {
         EngineHandle {
             policy: self.policy.clone(),
             health: self.health.clone(),
+            resumed: self.resumed.clone(),
         }
     }
 
@@ -148,7 +158,13 @@ impl Engine {
     ) -> Result<(), EngineError> {
         metrics::register();
         let policy = self.policy.subscribe();
-        let shared = Arc::new(Shared::new(self.parts, policy, self.settings, self.health));
+        let shared = Arc::new(Shared::new(
+            self.parts,
+            policy,
+            self.settings,
+            self.health,
+            self.resumed,
+        ));
         // Whichever ends first takes the other with it.
         let stop = stop.child_token();
         let guard = stop.clone().drop_guard();

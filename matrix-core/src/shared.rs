@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) holder: String,
     /// Rows were enqueued, or became due.
     pub(crate) enqueued: Notify,
+    /// Counts how often the account was found, or said, to work again.
+    pub(crate) resumed: watch::Sender<u64>,
     /// How often the source was lost; what was learned before may be out of date.
     outages: AtomicU64,
 }
@@ -40,6 +42,7 @@ impl Shared {
         policy: watch::Receiver<Arc<Policy>>,
         settings: Settings,
         health: HealthBoard,
+        resumed: watch::Sender<u64>,
     ) -> Self {
         let crate::Parts {
             identity,
@@ -63,6 +66,7 @@ impl Shared {
             settings,
             health,
             enqueued: Notify::new(),
+            resumed,
             outages: AtomicU64::new(0),
         }
     }
@@ -80,6 +84,11 @@ impl Shared {
         self.settings
             .reconnect
             .delay(attempt, self.random.next_u64())
+    }
+
+    /// The account works again: waits on its account end.
+    pub(crate) fn resume(&self) {
+        self.resumed.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn outages(&self) -> u64 {

@@ -13,5 +13,6 @@ mod replies;
 mod requests;
 mod simulation;
 mod slow_rooms;
+mod tokens;
 mod troubles;
 mod world;

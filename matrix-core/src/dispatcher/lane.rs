@@ -15,6 +15,9 @@ use crate::{
 /// A troubled account is tried again this often: no hot loop, and no restart needed.
 const ACCOUNT_RETRY: Duration = Duration::from_secs(30);
 
+/// The reason in the health while the account cannot send.
+pub(super) const ACCOUNT: &str = "send_account";
+
 /// What to do after a row.
 enum Next {
     /// Settle it so, and go on with the lane.
@@ -74,6 +77,7 @@ async fn attempt(work: &Work, row: &mut Row, token: ClaimToken) -> Next {
         return verdict;
     }
     loop {
+        let resumes = work.pauses().resumes();
         let result = match ready(work, row, token).await {
             Ok(()) => shared.sender.send(row).await,
             Err(Unready::Send(error)) => Err(error),
@@ -96,7 +100,7 @@ async fn attempt(work: &Work, row: &mut Row, token: ClaimToken) -> Next {
             }
             return Next::Wait(Verdict::Release);
         }
-        return after(work, row, error);
+        return after(work, row, error, resumes);
     }
 }
 
@@ -117,10 +121,10 @@ fn before(work: &Work, row: &Row) -> Option<Next> {
             "its deadline passed",
         )));
     }
-    let pauses = work.pauses();
-    pauses
-        .is_paused(&row.sender.user, row.class, now)
-        .then_some(Next::Wait(Verdict::Release))
+    let may_send = work
+        .pauses()
+        .enter(&row.sender.user, row.class, now, now + ACCOUNT_RETRY);
+    (!may_send).then_some(Next::Wait(Verdict::Release))
 }
 
 enum Unready {
@@ -186,18 +190,24 @@ fn sent(work: &Work, row: &Row) {
     metrics::count(metrics::SEND_SUCCESS, 1);
     if work.pauses().success(&row.sender.user, shared.now()) {
         tracing::info!("sending again");
-        for code in ["send", "send_account"] {
+        for code in ["send", ACCOUNT] {
             shared.health.clear(code);
         }
     }
     shared.health.clear("rate_limited");
 }
 
-/// What a failed attempt means.
-fn after(work: &Work, row: &Row, error: SendError) -> Next {
+/// What a failed attempt means. `resumes` is how often the sender had been resumed when
+/// it began.
+fn after(work: &Work, row: &Row, error: SendError, resumes: u64) -> Next {
     let shared = &work.shared;
     let now = shared.now();
     let user = &row.sender.user;
+    if !matches!(error, SendError::Away { .. } | SendError::Account { .. })
+        && work.pauses().let_in(user)
+    {
+        shared.health.clear(ACCOUNT);
+    }
     let wait = || {
         Next::Wait(Verdict::Retry {
             due: now,
@@ -231,16 +241,17 @@ fn after(work: &Work, row: &Row, error: SendError) -> Next {
         }
         SendError::Account { trouble, source } => {
             metrics::count_reason(metrics::SEND_FAILURE, trouble.as_str());
-            work.pauses().trouble(user.clone(), now + ACCOUNT_RETRY);
+            let until = now + ACCOUNT_RETRY;
+            if !work.pauses().trouble(user.clone(), until, resumes) {
+                // Something was done about it while this attempt was under way.
+                return wait();
+            }
             let cause = chain(&*source);
             let message = format!(
                 "{user} cannot send: {trouble} ({cause}); {}",
                 trouble.advice()
             );
-            if shared
-                .health
-                .raise("send_account", Status::Failed, &message, now)
-            {
+            if shared.health.raise(ACCOUNT, Status::Failed, &message, now) {
                 tracing::error!("{message}");
             }
             wait()

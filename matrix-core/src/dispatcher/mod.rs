@@ -84,6 +84,7 @@ struct Dispatcher {
 impl Dispatcher {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let shared = self.work.shared.clone();
+        let mut resumed = shared.resumed.subscribe();
         loop {
             let wait = match self.claim(stop).await {
                 Ok(wait) => {
@@ -98,9 +99,16 @@ impl Dispatcher {
                 // A lane that ended makes room for another.
                 Some(ended) = self.lanes.join_next() => self.ended(ended),
                 () = shared.enqueued.notified() => {}
+                Ok(()) = resumed.changed() => self.resume(),
                 () = shared.clock.sleep(wait) => {}
             }
         }
+    }
+
+    /// The account may work again: what was found out about it is out of date.
+    fn resume(&self) {
+        self.work.pauses().resume();
+        self.work.shared.health.clear(lane::ACCOUNT);
     }
 
     /// Claims lanes while there is room, and starts them. Returns how long to wait if

@@ -15,6 +15,8 @@ pub(super) struct Pauses {
     limited: BTreeMap<(OwnedUserId, EndpointClass), Timestamp>,
     accounts: BTreeMap<OwnedUserId, Account>,
     away: Option<Away>,
+    /// How often accounts were said to work again.
+    resumes: u64,
     last_success: Option<Timestamp>,
 }
 
@@ -61,22 +63,32 @@ impl Pauses {
         self.limited.keys().cloned().chain(classes).collect()
     }
 
-    /// Whether `user` has to wait at `now` before a request of that class.
-    pub(super) fn is_paused(
-        &self,
+    /// Whether `user` may make a request of that class at `now`.
+    ///
+    /// A troubled account may make one, to find out how it is; everything else of it
+    /// waits for the answer, or until `retry`.
+    pub(super) fn enter(
+        &mut self,
         user: &OwnedUserId,
         class: EndpointClass,
         now: Timestamp,
+        retry: Timestamp,
     ) -> bool {
         let limited = self
             .limited
             .get(&(user.clone(), class))
             .is_some_and(|until| *until > now);
-        let account = self
-            .accounts
-            .get(user)
-            .is_some_and(|account| account.until > now);
-        limited || account || matches!(self.allowance(now), Allowance::Closed(_))
+        if limited || matches!(self.allowance(now), Allowance::Closed(_)) {
+            return false;
+        }
+        match self.accounts.get_mut(user) {
+            Some(account) if account.until > now => false,
+            Some(account) => {
+                account.until = retry;
+                true
+            }
+            None => true,
+        }
     }
 
     /// The earliest end of a wait.
@@ -98,9 +110,28 @@ impl Pauses {
         *known = until.max(*known);
     }
 
-    /// The account cannot be used; it is tried again at `until`.
-    pub(super) fn trouble(&mut self, user: OwnedUserId, until: Timestamp) {
-        self.accounts.insert(user, Account { until });
+    /// The account cannot be used; it is tried again at `until`. Not if it was resumed
+    /// since the attempt began, when it had been so `resumes` times: returns whether it
+    /// waits.
+    pub(super) fn trouble(&mut self, user: OwnedUserId, until: Timestamp, resumes: u64) -> bool {
+        let counts = resumes == self.resumes;
+        if counts {
+            self.accounts.insert(user, Account { until });
+        }
+        counts
+    }
+
+    /// Accounts may work again: the waits of those that are troubled are over.
+    pub(super) fn resume(&mut self) {
+        self.resumes += 1;
+        for account in self.accounts.values_mut() {
+            account.until = Timestamp(0);
+        }
+    }
+
+    /// How often accounts were said to work again.
+    pub(super) fn resumes(&self) -> u64 {
+        self.resumes
     }
 
     /// The homeserver is away. `delay` says how long to wait after so many failures in
@@ -121,7 +152,13 @@ impl Pauses {
     pub(super) fn success(&mut self, user: &OwnedUserId, now: Timestamp) -> bool {
         self.last_success = Some(now);
         let was_away = self.away.take().is_some();
-        self.accounts.remove(user).is_some() || was_away
+        self.let_in(user) || was_away
+    }
+
+    /// The homeserver took a request as one of `user`'s, whatever it said to it. Returns
+    /// whether the account had been in trouble.
+    pub(super) fn let_in(&mut self, user: &OwnedUserId) -> bool {
+        self.accounts.remove(user).is_some()
     }
 
     /// Whether anything was sent since `time`.
@@ -159,11 +196,11 @@ mod tests {
         pauses.limit(bot.clone(), EndpointClass::Event, Timestamp(5_000));
         pauses.limit(bot.clone(), EndpointClass::Event, Timestamp(3_000));
 
-        let paused = |user, class, at| pauses.is_paused(user, class, Timestamp(at));
-        assert!(paused(&bot, EndpointClass::Event, 4_999));
-        assert!(!paused(&bot, EndpointClass::Event, 5_000));
-        assert!(!paused(&bot, EndpointClass::Join, 0));
-        assert!(!paused(&ghost, EndpointClass::Event, 0));
+        let mut enter = |user, class, at| enter(&mut pauses, user, class, at);
+        assert!(!enter(&bot, EndpointClass::Event, 4_999));
+        assert!(enter(&bot, EndpointClass::Event, 5_000));
+        assert!(enter(&bot, EndpointClass::Join, 0));
+        assert!(enter(&ghost, EndpointClass::Event, 0));
         assert_eq!(pauses.paused(Timestamp(0)), [(bot, EndpointClass::Event)]);
         assert_eq!(pauses.paused(Timestamp(5_000)), []);
     }
@@ -194,15 +231,39 @@ mod tests {
     }
 
     #[test]
-    fn a_troubled_account_waits_in_every_class() {
+    fn a_troubled_account_waits_in_every_class_and_is_tried_once_at_a_time() {
         let bot = user_id!("@bot:x").to_owned();
         let mut pauses = Pauses::default();
 
-        pauses.trouble(bot.clone(), Timestamp(10));
+        assert!(pauses.trouble(bot.clone(), Timestamp(10), 0));
 
-        assert!(pauses.is_paused(&bot, EndpointClass::Media, Timestamp(9)));
+        assert!(!enter(&mut pauses, &bot, EndpointClass::Media, 9));
         assert_eq!(pauses.paused(Timestamp(9)).len(), CLASSES.len());
         assert_eq!(pauses.next_end(Timestamp(9)), Some(Timestamp(10)));
-        assert!(!pauses.is_paused(&bot, EndpointClass::Media, Timestamp(10)));
+        assert!(enter(&mut pauses, &bot, EndpointClass::Media, 10));
+        assert!(!enter(&mut pauses, &bot, EndpointClass::Event, 10));
+        assert!(pauses.success(&bot, Timestamp(11)));
+        assert!(enter(&mut pauses, &bot, EndpointClass::Event, 11));
+    }
+
+    #[test]
+    fn a_resumed_account_is_tried_now_and_late_refusals_do_not_count() {
+        let bot = user_id!("@bot:x").to_owned();
+        let mut pauses = Pauses::default();
+        assert!(pauses.trouble(bot.clone(), Timestamp(10), pauses.resumes()));
+        let before = pauses.resumes();
+
+        pauses.resume();
+
+        assert_eq!(pauses.paused(Timestamp(1)), []);
+        assert!(!pauses.trouble(bot.clone(), Timestamp(20), before));
+        assert!(enter(&mut pauses, &bot, EndpointClass::Event, 1));
+        assert!(!enter(&mut pauses, &bot, EndpointClass::Event, 1));
+        assert!(pauses.success(&bot, Timestamp(2)));
+    }
+
+    fn enter(pauses: &mut Pauses, user: &OwnedUserId, class: EndpointClass, at: u64) -> bool {
+        let retry = Timestamp(at) + 30 * SECOND;
+        pauses.enter(user, class, Timestamp(at), retry)
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Position, Source, SourceBatch, SourceError, Status, chain, shared::Shared};
@@ -23,6 +26,7 @@ impl Pump {
         let (sender, batches) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let reader = Reader {
+            resumed: shared.resumed.subscribe(),
             shared,
             source,
             position,
@@ -55,12 +59,20 @@ struct Reader {
     source: Box<dyn Source>,
     position: Option<Position>,
     failures: u32,
+    resumed: watch::Receiver<u64>,
     /// Whether something may have happened while nobody listened.
     is_behind: bool,
 }
 
 /// A rejected account is asked about again this often: no hot loop, no restart needed.
 const ACCOUNT_RETRY: Duration = Duration::from_secs(30);
+
+/// How long to wait after a failure.
+struct Wait {
+    delay: Duration,
+    /// It is over when the account works again.
+    is_for_account: bool,
+}
 
 impl Reader {
     async fn run(
@@ -72,8 +84,8 @@ impl Reader {
             let step = async {
                 match self.read().await {
                     Ok(batch) => batches.send(batch).await.is_ok(),
-                    Err(delay) => {
-                        self.shared.clock.sleep(delay).await;
+                    Err(wait) => {
+                        self.wait(wait).await;
                         true
                     }
                 }
@@ -86,8 +98,18 @@ impl Reader {
         }
     }
 
+    async fn wait(&mut self, wait: Wait) {
+        tokio::select! {
+            biased;
+            Ok(()) = self.resumed.changed(), if wait.is_for_account => {}
+            () = self.shared.clock.sleep(wait.delay) => {}
+        }
+    }
+
     /// The next batch, or how long to wait.
-    async fn read(&mut self) -> Result<SourceBatch, Duration> {
+    async fn read(&mut self) -> Result<SourceBatch, Wait> {
+        // What changes from here on may have come too late for this attempt.
+        self.resumed.mark_unchanged();
         match self.source.next(self.position.as_ref()).await {
             Ok(mut batch) => {
                 self.recovered();
@@ -107,12 +129,15 @@ impl Reader {
         for code in ["sync", "account", "sync_token"] {
             if health.clear(code) {
                 tracing::info!(source = %self.source.id(), "reading again");
+                if code == "account" {
+                    self.shared.resume();
+                }
             }
         }
         self.failures = 0;
     }
 
-    fn failed(&mut self, error: &SourceError) -> Duration {
+    fn failed(&mut self, error: &SourceError) -> Wait {
         self.failures += 1;
         if self.failures == 1 {
             self.is_behind = true;
@@ -147,6 +172,9 @@ impl Reader {
         {
             tracing::warn!(source = %self.source.id(), code, "{message}");
         }
-        delay
+        Wait {
+            delay,
+            is_for_account: matches!(error, SourceError::Account { .. }),
+        }
     }
 }
