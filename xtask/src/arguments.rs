@@ -5,6 +5,7 @@ use super::steps::Step;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask test [--verbose] [--full] [STEP...]   run all steps, or those that are named
        cargo xtask bench [ARGUMENT...]                   run the benchmarks; arguments go to cargo bench
+       cargo xtask planted [NN...]                       plant the bugs of planted/, or those; tests must turn red
        cargo xtask help                                  this text, and the steps
 
   --verbose   show the output of every command while it runs
@@ -16,6 +17,9 @@ pub(crate) enum Order {
     Help,
     Bench {
         arguments: Vec<String>,
+    },
+    Planted {
+        names: Vec<String>,
     },
     Test {
         steps: Vec<Step>,
@@ -30,6 +34,9 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Order
         None | Some("help" | "--help" | "-h") => Ok(Order::Help),
         Some("bench") => Ok(Order::Bench {
             arguments: arguments.collect(),
+        }),
+        Some("planted") => Ok(Order::Planted {
+            names: arguments.collect(),
         }),
         Some("test") => parse_test(arguments),
         Some(other) => Err(format!("xtask: unknown command `{other}`")),

@@ -9,6 +9,7 @@ mod checks;
 mod counts;
 mod failure;
 mod package;
+mod planted;
 mod quickstart;
 mod runner;
 mod steps;
@@ -32,6 +33,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Order::Bench { arguments }) => bench(&arguments).await,
+        Ok(Order::Planted { names }) => planted::run(&names).await,
         Ok(Order::Test {
             steps,
             verbose,

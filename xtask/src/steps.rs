@@ -57,7 +57,7 @@ impl Step {
         match self {
             Self::Fmt => "the code is formatted",
             Self::Rules => {
-                "licenses, sources and Rust versions of all dependencies; what the core depends on"
+                "licenses, sources and Rust versions of dependencies; planted bugs fit the code"
             }
             Self::Coexistence => "the SQLite store lives beside sqlx and matrix-sdk-sqlite",
             Self::Clippy => "no warnings, in tests and examples neither",

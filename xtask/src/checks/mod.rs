@@ -1,4 +1,4 @@
-//! What no compiler checks: rules about dependencies.
+//! What no compiler checks: rules about dependencies, and whether planted bugs still fit the code.
 //!
 //! In place of cargo-deny, which takes longer to compile than all of ours; its configuration is the one that
 //! is read here, so that either may be run.
@@ -16,6 +16,7 @@ pub(crate) use coexistence::coexistence;
 pub(crate) use features::features;
 
 use super::failure::Failure;
+use super::planted;
 use super::runner::Shell;
 use metadata::Metadata;
 
@@ -27,6 +28,7 @@ pub(crate) async fn rules(shell: &Shell) -> Result<(), Failure> {
         licenses::findings(&metadata)?,
         rust_versions::findings(&metadata),
         core_purity::findings(shell).await?,
+        planted::findings(shell).await?,
     ];
     Failure::unless_empty(findings.concat())
 }
