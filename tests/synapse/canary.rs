@@ -5,7 +5,6 @@ use std::fs;
 use crate::load::ask;
 use crate::router;
 use crate::said::{texts, until_said};
-use crate::setup::Setup;
 use crate::until::until;
 use crate::world::{World, joined, room};
 
@@ -17,7 +16,7 @@ async fn a_room_goes_through_all_modes_while_the_other_one_is_answered_throughou
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let guests = [bot.user_id.as_str()];
     let [canary, other] = [room(&ann, &guests).await, room(&ann, &guests).await];
-    let listed = Setup::new(&world, &bot).room(&other, "active");
+    let listed = world.setup(&bot).room(&other, "active");
     let mut router = listed.clone().room(&canary, "active").start().await;
     let id = router.id();
     for room in [&canary, &other] {
@@ -69,7 +68,7 @@ async fn a_file_with_a_mistake_changes_nothing_and_is_told() {
     let world = World::shared("mistake");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let setup = Setup::new(&world, &bot).room(&room, "active");
+    let setup = world.setup(&bot).room(&room, "active");
     let mut router = setup.start().await;
     joined(&ann, &room, &bot.user_id).await;
 
@@ -91,7 +90,7 @@ async fn a_room_that_is_off_at_first_is_joined_when_it_is_switched_on() {
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let guests = [bot.user_id.as_str()];
     let [late, other] = [room(&ann, &guests).await, room(&ann, &guests).await];
-    let listed = Setup::new(&world, &bot).room(&other, "active");
+    let listed = world.setup(&bot).room(&other, "active");
     let mut router = listed.clone().room(&late, "off").start().await;
     joined(&ann, &other, &bot.user_id).await;
     ask(&ann, &other, &bot.user_id, "here").await;

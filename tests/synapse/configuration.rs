@@ -2,7 +2,6 @@
 
 use crate::load::ask;
 use crate::router::{Router, output, program};
-use crate::setup::Setup;
 use crate::world::{World, joined, room};
 
 #[tokio::test]
@@ -10,7 +9,7 @@ async fn the_environment_alone_makes_a_bot() {
     let world = World::shared("environment");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let files = Setup::new(&world, &bot);
+    let files = world.setup(&bot);
 
     let mut command = program();
     command
@@ -33,7 +32,7 @@ async fn the_environment_wins_over_the_file() {
     let world = World::shared("both");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let setup = Setup::new(&world, &bot).mode("shadow");
+    let setup = world.setup(&bot).mode("shadow");
     setup.write();
 
     let mut command = program();
@@ -52,7 +51,7 @@ async fn the_environment_wins_over_the_file() {
 async fn a_token_of_somebody_else_is_refused_in_one_line_before_anything_is_started() {
     let world = World::shared("stranger");
     let (bot, stranger) = (world.account("bot").await, world.account("stranger").await);
-    let setup = Setup::new(&world, &bot);
+    let setup = world.setup(&bot);
     setup.write();
     setup.write_token(&stranger.access_token);
 

@@ -6,7 +6,6 @@ use fastrand::Rng;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::{all_are_answered_once_in_order, ask_until};
-use crate::setup::Setup;
 use crate::world::{World, joined, room};
 
 /// The moments of the kills follow from it.
@@ -21,7 +20,7 @@ async fn a_homeserver_that_is_killed_under_load_loses_and_doubles_no_answer() {
     for id in &mut rooms {
         *id = room(&ann, &[&bot.user_id]).await;
     }
-    let router = Setup::new(&world, &bot).active(&rooms).start().await;
+    let router = world.setup(&bot).active(&rooms).start().await;
     for room in &rooms {
         joined(&ann, room, &bot.user_id).await;
     }

@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::load::ask;
 use crate::router;
 use crate::said::texts;
-use crate::setup::Setup;
 use crate::until::until;
 use crate::world::{World, joined, room};
 
@@ -28,7 +27,7 @@ async fn nothing_is_heard_or_sent_in_rooms_that_are_encrypted_before_or_during_t
     }
     let [before, during, open] = [&rooms[0], &rooms[1], &rooms[2]];
     encrypt(&ann, before).await;
-    let setup = Setup::new(&world, &bot).active(&rooms);
+    let setup = world.setup(&bot).active(&rooms);
     let router = setup.start().await;
     for room in &rooms {
         joined(&ann, room, &bot.user_id).await;

@@ -4,7 +4,6 @@ use futures_util::future::join_all;
 
 use crate::http;
 use crate::load::ask;
-use crate::setup::Setup;
 use crate::until::until;
 use crate::world::{World, joined, room};
 
@@ -26,7 +25,7 @@ async fn of_two_hundred_invites_the_three_listed_are_joined_and_the_rest_is_left
         rooms.extend(join_all((0..AT_ONCE).map(|_| room(&ann, &guests))).await);
     }
     let allowed = [&rooms[7], &rooms[90], &rooms[199]].map(Clone::clone);
-    let setup = Setup::new(&world, &bot).active(&allowed);
+    let setup = world.setup(&bot).active(&allowed);
 
     let mut router = setup.start().await;
     for room in &allowed {

@@ -3,7 +3,6 @@
 use matrix_bridge_testkit::synapse::RateLimits;
 
 use crate::said::{Said, until_said};
-use crate::setup::Setup;
 use crate::world::{World, accept, joined, room};
 
 /// Synapse lets a user send 10 at once, then one every 5 seconds. The join into the room is one of them.
@@ -19,7 +18,7 @@ async fn a_burst_beyond_the_limit_arrives_in_order_and_once() {
     let (ann, bob) = (world.person("ann").await, world.person("bob").await);
     let bot = world.account("bot").await;
     let room = room(&ann, &[bob.user_id(), &bot.user_id]).await;
-    let router = Setup::new(&world, &bot).room(&room, "active").start().await;
+    let router = world.setup(&bot).room(&room, "active").start().await;
     joined(&ann, &room, &bot.user_id).await;
     accept(&bob, &room).await;
 

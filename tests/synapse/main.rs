@@ -3,7 +3,7 @@
 //! Run by `cargo xtask test synapse`, which starts the server and tells where it is in the environment. The bot
 //! is the example `room_router` as a process, as an operator would run it, unless a test needs to reach inside.
 //!
-//! - `world`, `setup`, `router`, `said`, `load`, `until`, `http`: what tests are told with.
+//! - `world`, `said`, `load`, and the crate `matrix-bridge-harness`: what tests are told with.
 //! - The other modules: one theme each.
 
 #![expect(
@@ -15,7 +15,6 @@ mod canary;
 mod configuration;
 mod crashes;
 mod encryption;
-mod http;
 mod invites;
 mod limits;
 mod load;
@@ -23,12 +22,11 @@ mod observation;
 mod redelivery;
 mod relations;
 mod restarts;
-mod router;
 mod routing;
 mod said;
-mod setup;
 mod shadow;
 mod shutdown;
 mod tokens;
-mod until;
 mod world;
+
+use matrix_bridge_harness::{http, router, setup, until};

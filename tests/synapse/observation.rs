@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::load::ask;
-use crate::setup::Setup;
 use crate::until::until;
 use crate::world::{World, joined, room};
 
@@ -12,7 +11,7 @@ async fn metrics_and_health_tell_what_has_happened() {
     let world = World::shared("observation");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let mut router = Setup::new(&world, &bot).room(&room, "active").start().await;
+    let mut router = world.setup(&bot).room(&room, "active").start().await;
     joined(&ann, &room, &bot.user_id).await;
 
     for number in 0..5 {

@@ -4,7 +4,6 @@ use matrix_bridge_testkit::person::{Person, PersonError};
 use serde_json::{Value, json};
 
 use crate::said::{Said, answer, until_said};
-use crate::setup::Setup;
 use crate::world::{World, joined, room};
 
 #[tokio::test]
@@ -12,7 +11,8 @@ async fn an_answer_is_a_true_reply_with_nothing_but_the_answer_in_it() {
     let world = World::shared("relation");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let router = Setup::new(&world, &bot)
+    let router = world
+        .setup(&bot)
         .active(std::slice::from_ref(&room))
         .start()
         .await;
@@ -66,7 +66,7 @@ async fn no_relation_that_a_person_can_send_moves_an_answer() {
         room(&ann, &[&bot.user_id]).await,
         room(&ann, &[&bot.user_id]).await,
     ];
-    let router = Setup::new(&world, &bot).active(&rooms).start().await;
+    let router = world.setup(&bot).active(&rooms).start().await;
     let [here, there] = &rooms;
     for room in &rooms {
         joined(&ann, room, &bot.user_id).await;

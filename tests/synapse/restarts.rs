@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::load::{all_are_answered_once_in_order, ask, ask_until};
 use crate::said::{Said, until_said};
-use crate::setup::Setup;
 use crate::world::{World, joined, room};
 
 /// The moments of the kills follow from it.
@@ -19,7 +18,7 @@ async fn messages_sent_while_the_bot_was_killed_are_answered_once_after_its_rest
     let world = World::shared("killed");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let setup = Setup::new(&world, &bot).active(std::slice::from_ref(&room));
+    let setup = world.setup(&bot).active(std::slice::from_ref(&room));
     let router = setup.start().await;
     joined(&ann, &room, &bot.user_id).await;
     let before = ask(&ann, &room, &bot.user_id, "before").await;
@@ -52,7 +51,7 @@ async fn ten_kills_under_load_leave_every_question_with_one_answer_in_order() {
     for id in &mut rooms {
         *id = room(&ann, &[&bot.user_id]).await;
     }
-    let setup = Setup::new(&world, &bot).active(&rooms);
+    let setup = world.setup(&bot).active(&rooms);
     let router = setup.start().await;
     for room in &rooms {
         joined(&ann, room, &bot.user_id).await;

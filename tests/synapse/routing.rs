@@ -3,7 +3,6 @@
 use matrix_bridge_testkit::person::Person;
 
 use crate::said::{Said, until_said};
-use crate::setup::Setup;
 use crate::world::{World, accept, joined, room};
 
 const ROUNDS: usize = 3;
@@ -16,7 +15,7 @@ async fn interleaved_questions_in_two_rooms_and_threads_are_answered_where_they_
     let bot = world.account("bot").await;
     let guests = [bob.user_id(), &bot.user_id];
     let rooms = [room(&ann, &guests).await, room(&ann, &guests).await];
-    let router = Setup::new(&world, &bot).active(&rooms).start().await;
+    let router = world.setup(&bot).active(&rooms).start().await;
     let mut roots = Vec::new();
     for room in &rooms {
         accept(&bob, room).await;

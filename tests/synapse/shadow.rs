@@ -70,9 +70,7 @@ async fn shadow_mode_writes_nothing_and_records_what_an_active_bot_says() {
     let rooms = [room(&ann, &guests).await, room(&ann, &guests).await];
     let invite = room(&ann, &guests).await;
     let before = join(&world, &bot, &rooms).await;
-    let listed = Setup::new(&world, &bot)
-        .active(&rooms)
-        .room(&invite, "active");
+    let listed = world.setup(&bot).active(&rooms).room(&invite, "active");
     let shadow = listed.clone().mode("shadow");
 
     let router = shadow.start().await;

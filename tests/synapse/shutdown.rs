@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::load::ask;
 use crate::said::texts;
-use crate::setup::Setup;
 use crate::until::until;
 use crate::world::{World, joined, room};
 
@@ -25,7 +24,7 @@ async fn a_stop_with_requests_under_way_takes_less_than_five_seconds_and_loses_n
     let mut world = World::own("shutdown", |config| config).await;
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let setup = Setup::new(&world, &bot).room(&room, "active");
+    let setup = world.setup(&bot).room(&room, "active");
     let router = setup.start().await;
     joined(&ann, &room, &bot.user_id).await;
     ask(&ann, &room, &bot.user_id, "before").await;
@@ -61,7 +60,7 @@ async fn a_stop_with_a_handler_at_work_leaves_its_question_for_the_next_start() 
     let world = World::shared("stop");
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let setup = Setup::new(&world, &bot).room(&room, "active");
+    let setup = world.setup(&bot).room(&room, "active");
     let router = setup.start().await;
     joined(&ann, &room, &bot.user_id).await;
     ann.say(&room, "!slow 6").await.unwrap();

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use crate::http;
 use crate::load::{all_are_answered_once_in_order, ask};
-use crate::setup::Setup;
 use crate::until::until;
 use crate::world::{World, joined, room};
 
@@ -19,7 +18,7 @@ async fn a_revoked_token_is_told_with_advice_not_hammered_and_replaced_without_l
     let mut world = World::own("tokens", |config| config).await;
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
-    let setup = Setup::new(&world, &bot).room(&room, "active");
+    let setup = world.setup(&bot).room(&room, "active");
     let router = setup.start().await;
     joined(&ann, &room, &bot.user_id).await;
     ask(&ann, &room, &bot.user_id, "before").await;

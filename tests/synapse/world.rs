@@ -10,6 +10,7 @@ use matrix_bridge_testkit::synapse::{
 };
 use tempfile::TempDir;
 
+use crate::setup::Setup;
 use crate::until::SOON;
 
 const PASSWORD: &str = "secret";
@@ -76,6 +77,16 @@ impl World {
             Home::Own(synapse) => synapse,
             Home::Shared(_) => panic!("the server belongs to all tests"),
         }
+    }
+
+    /// The files of the bot `account`, in no room yet.
+    pub(crate) fn setup(&self, account: &Account) -> Setup {
+        Setup::new(
+            &self.base_url,
+            &account.user_id,
+            &account.access_token,
+            self.folder.path(),
+        )
     }
 
     /// What has been asked of the server, by everybody.

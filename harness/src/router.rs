@@ -14,7 +14,7 @@ use crate::until::until;
 
 /// A running bot. Dropping it kills it; if the test has failed, its log is shown.
 #[derive(Debug)]
-pub(crate) struct Router {
+pub struct Router {
     child: Child,
     log: PathBuf,
     /// How much of the log is from earlier starts.
@@ -23,7 +23,8 @@ pub(crate) struct Router {
 }
 
 /// The program with its variables unset, whatever the environment of the test run holds.
-pub(crate) fn program() -> Command {
+#[must_use]
+pub fn program() -> Command {
     let mut command = Command::new(executable());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MATRIX_") {
@@ -38,35 +39,50 @@ pub(crate) fn program() -> Command {
 }
 
 /// Runs the program to its end.
-pub(crate) async fn output(arguments: &[&str], config: &Path) -> Output {
+pub async fn output(arguments: &[&str], config: &Path) -> Output {
     let mut command = program();
     command.args(arguments).arg("--config").arg(config);
     command.output().await.unwrap()
 }
 
-/// Beside the folder of the test's own executable, where cargo puts it.
+/// Beside our own executable, or the folder of it, where cargo puts examples.
 fn executable() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let profile = own.ancestors().nth(2).unwrap();
-    let path = profile.join("examples/room_router");
-    assert!(
-        path.is_file(),
-        "{} is not built: run `cargo build --example room_router`, or `cargo xtask test synapse`",
-        path.display()
-    );
-    path
+    let mut places = own
+        .ancestors()
+        .map(|folder| folder.join("examples/room_router"));
+    places.find(|path| path.is_file()).unwrap_or_else(|| {
+        panic!(
+            "room_router is not built beside {}: run `cargo build --example room_router`",
+            own.display()
+        )
+    })
 }
 
 impl Router {
     /// Starts it with that configuration, and waits until it is connected.
-    pub(crate) async fn start(config: &Path) -> Self {
+    pub async fn start(config: &Path) -> Self {
+        let mut router = Self::begin(config);
+        router.until_connected().await;
+        router
+    }
+
+    /// Starts it with that configuration.
+    #[must_use]
+    pub fn begin(config: &Path) -> Self {
         let mut command = program();
         command.arg("--config").arg(config);
-        Self::start_as(command, config.with_extension("log")).await
+        Self::begin_as(command, config.with_extension("log"))
     }
 
     /// Starts a command that is the program, logging to a file, and waits until it is connected.
-    pub(crate) async fn start_as(mut command: Command, log: PathBuf) -> Self {
+    pub async fn start_as(command: Command, log: PathBuf) -> Self {
+        let mut router = Self::begin_as(command, log);
+        router.until_connected().await;
+        router
+    }
+
+    fn begin_as(mut command: Command, log: PathBuf) -> Self {
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -75,26 +91,34 @@ impl Router {
         let log_from = fs::read(&log).unwrap().len();
         command.stdout(Stdio::null()).stderr(file);
         let child = command.spawn().unwrap();
-        let mut router = Self {
+        Self {
             child,
             log,
             log_from,
             base_url: String::new(),
-        };
-        let line = router.until_logged("serving http://").await;
+        }
+    }
+
+    async fn until_connected(&mut self) {
+        let line = self.until_logged("serving http://").await;
         let (_, rest) = line.split_once("serving http://").unwrap();
-        router.base_url = format!("http://{}", rest.split('/').next().unwrap());
-        router
+        self.base_url = format!("http://{}", rest.split('/').next().unwrap());
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// What this start has logged so far.
-    pub(crate) fn log(&self) -> String {
+    #[must_use]
+    pub fn log(&self) -> String {
         let bytes = fs::read(&self.log).unwrap();
         String::from_utf8_lossy(&bytes[self.log_from..]).into_owned()
     }
 
     /// The first line of the log that has `words` in it.
-    pub(crate) async fn until_logged(&mut self, words: &str) -> String {
+    pub async fn until_logged(&mut self, words: &str) -> String {
         until(&format!("`{words}` in the log"), async || {
             let log = self.log();
             let line = log.lines().find(|line| line.contains(words));
@@ -108,7 +132,8 @@ impl Router {
     }
 
     /// How often `words` are in the log.
-    pub(crate) fn logged(&self, words: &str) -> usize {
+    #[must_use]
+    pub fn logged(&self, words: &str) -> usize {
         self.log()
             .lines()
             .filter(|line| line.contains(words))
@@ -116,12 +141,12 @@ impl Router {
     }
 
     /// `/healthz` or `/metrics`.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         http::get(&self.base_url, path).await
     }
 
     /// The reasons of `/healthz`, as code and status.
-    pub(crate) async fn reasons(&self) -> Vec<(String, String)> {
+    pub async fn reasons(&self) -> Vec<(String, String)> {
         let health = self.get("/healthz").await.json();
         let reasons = health["reasons"].as_array().unwrap().iter();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -131,7 +156,7 @@ impl Router {
     }
 
     /// The value of a metric; `name` has its labels, as in a scrape.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
+    pub async fn metric(&self, name: &str) -> f64 {
         let metrics = self.get("/metrics").await.body;
         let line = metrics
             .lines()
@@ -142,20 +167,21 @@ impl Router {
     }
 
     /// Waits until a metric is at least `least`.
-    pub(crate) async fn until_metric(&self, name: &str, least: f64) {
+    pub async fn until_metric(&self, name: &str, least: f64) {
         until(&format!("{name} of {least}"), async || {
             (self.metric(name).await >= least).then_some(())
         })
         .await;
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         let id = self.child.id().unwrap();
         kill_process(Pid::from_raw(id.cast_signed()).unwrap(), signal).unwrap();
     }
 
     /// Makes it read its configuration again, and waits until a new line of the log has `words` in it.
-    pub(crate) async fn reload(&mut self, words: &str) {
+    pub async fn reload(&mut self, words: &str) {
         let before = self.logged(words);
         self.signal(Signal::HUP);
         until(&format!("`{words}` after a reload"), async || {
@@ -165,18 +191,19 @@ impl Router {
     }
 
     /// Kills it in the middle of whatever it does.
-    pub(crate) async fn kill9(mut self) {
+    pub async fn kill9(mut self) {
         self.child.kill().await.unwrap();
     }
 
     /// Asks it to stop, and waits until it has.
-    pub(crate) async fn stop(mut self) -> ExitStatus {
+    pub async fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.child.wait().await.unwrap()
     }
 
     /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.child.id().unwrap()
     }
 }

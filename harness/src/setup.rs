@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
-
-use matrix_bridge_testkit::synapse::Account;
+use std::path::{Path, PathBuf};
 
 use crate::router::Router;
-use crate::world::World;
 
 /// The files of one bot. Each start of it uses the same ones.
 #[derive(Clone, Debug)]
-pub(crate) struct Setup {
+pub struct Setup {
     homeserver: String,
     user: String,
     rooms: BTreeMap<String, &'static str>,
@@ -25,84 +22,97 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// The bot `account`, in no room yet.
-    pub(crate) fn new(world: &World, account: &Account) -> Self {
+    /// A bot that is `user` at the homeserver, in no room yet. Its files are in `folder`.
+    #[must_use]
+    pub fn new(homeserver: &str, user: &str, token: &str, folder: &Path) -> Self {
         let setup = Self {
-            homeserver: world.base_url().to_owned(),
-            user: account.user_id.clone(),
+            homeserver: homeserver.to_owned(),
+            user: user.to_owned(),
             rooms: BTreeMap::new(),
             mode: "active",
             join: "allowlist",
             history: None,
-            path: world.path("router.toml"),
-            token: world.path("router.token"),
-            store: world.path("router.db"),
+            path: folder.join("router.toml"),
+            token: folder.join("router.token"),
+            store: folder.join("router.db"),
         };
-        setup.write_token(&account.access_token);
+        setup.write_token(token);
         setup
     }
 
     /// Lists a room; `mode` is active, shadow or off.
-    pub(crate) fn room(mut self, id: &str, mode: &'static str) -> Self {
+    #[must_use]
+    pub fn room(mut self, id: &str, mode: &'static str) -> Self {
         self.rooms.insert(id.to_owned(), mode);
         self
     }
 
     /// Lists rooms as active.
-    pub(crate) fn active(mut self, ids: &[String]) -> Self {
+    #[must_use]
+    pub fn active(mut self, ids: &[String]) -> Self {
         self.rooms
             .extend(ids.iter().cloned().map(|id| (id, "active")));
         self
     }
 
     /// The mode over those of the rooms.
-    pub(crate) fn mode(mut self, mode: &'static str) -> Self {
+    #[must_use]
+    pub fn mode(mut self, mode: &'static str) -> Self {
         self.mode = mode;
         self
     }
 
     /// What is done about invites.
-    pub(crate) fn join(mut self, policy: &'static str) -> Self {
+    #[must_use]
+    pub fn join(mut self, policy: &'static str) -> Self {
         self.join = policy;
         self
     }
 
     /// How many old messages are answered.
-    pub(crate) fn history(mut self, count: u32) -> Self {
+    #[must_use]
+    pub fn history(mut self, count: u32) -> Self {
         self.history = Some(count);
         self
     }
 
     /// Another store, empty at first.
-    pub(crate) fn store(mut self, path: PathBuf) -> Self {
+    #[must_use]
+    pub fn store(mut self, path: PathBuf) -> Self {
         self.store = path;
         self
     }
 
-    pub(crate) fn path(&self) -> &PathBuf {
+    /// The configuration.
+    #[must_use]
+    pub fn path(&self) -> &PathBuf {
         &self.path
     }
 
-    pub(crate) fn store_path(&self) -> &PathBuf {
+    /// The store.
+    #[must_use]
+    pub fn store_path(&self) -> &PathBuf {
         &self.store
     }
 
-    pub(crate) fn token_path(&self) -> &PathBuf {
+    /// The token.
+    #[must_use]
+    pub fn token_path(&self) -> &PathBuf {
         &self.token
     }
 
     /// Puts a token into the bot's file.
-    pub(crate) fn write_token(&self, token: &str) {
+    pub fn write_token(&self, token: &str) {
         fs::write(&self.token, token).unwrap();
     }
 
     /// Writes the file.
-    pub(crate) fn write(&self) {
+    pub fn write(&self) {
         fs::write(&self.path, self.text()).unwrap();
     }
 
     /// Writes the file and starts the bot with it; returns when it is connected.
-    pub(crate) async fn start(&self) -> Router {
+    pub async fn start(&self) -> Router {
         self.write();
         Router::start(&self.path).await
     }

@@ -10,25 +10,30 @@ use tokio::net::TcpStream;
 
 /// What a server answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
+pub struct Answer {
+    /// Such as 200.
+    pub status: u16,
+    /// Status line and headers, in lower case.
+    pub head: String,
+    /// What follows them.
+    pub body: String,
 }
 
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
+    /// The body, which must be JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
 
 /// GET without a token.
-pub(crate) async fn get(base_url: &str, path: &str) -> Answer {
+pub async fn get(base_url: &str, path: &str) -> Answer {
     ask(base_url, "GET", path, None, None).await
 }
 
 /// Any request; the body is sent as JSON.
-pub(crate) async fn ask(
+pub async fn ask(
     base_url: &str,
     method: &str,
     path: &str,
