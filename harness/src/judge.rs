@@ -25,7 +25,7 @@ pub struct Answer {
     pub thread: Option<String>,
 }
 
-/// How often each thing happened; only the first two may differ from zero.
+/// How often each thing happened; all but the first two should be zero.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Verdict {
     /// Questions that were asked.
@@ -43,7 +43,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether each question has its one answer, in its place, in order.
+    /// Whether there were questions, and each has its one answer, in its place, in order.
     #[must_use]
     pub const fn is_good(&self) -> bool {
         let Self {
@@ -54,7 +54,7 @@ impl Verdict {
             misplaced,
             disordered,
         } = *self;
-        questions == answers && lost + doubled + misplaced + disordered == 0
+        questions > 0 && questions == answers && lost + doubled + misplaced + disordered == 0
     }
 }
 
@@ -147,6 +147,11 @@ mod tests {
 
         assert!(verdict.is_good(), "{verdict:?}");
         assert_eq!((verdict.questions, verdict.answers), (3, 3));
+    }
+
+    #[test]
+    fn silence_is_not_good() {
+        assert!(!judge(&[], &[]).is_good());
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -192,13 +193,23 @@ impl Router {
 
     /// Kills it in the middle of whatever it does.
     pub async fn kill9(mut self) {
+        self.kill().await;
+    }
+
+    /// The same, and keeps what it has logged.
+    pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.child.wait().await.unwrap()
     }
 
     /// Asks it to stop, and waits until it has.
     pub async fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
-        self.child.wait().await.unwrap()
+        self.ended().await
     }
 
     /// Its process id.

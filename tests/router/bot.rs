@@ -123,11 +123,6 @@ impl Bot {
         self.signal("TERM").await;
         assert_eq!(self.ended_within(Duration::from_secs(5)).await, Some(0));
     }
-
-    /// Ends it as a loss of power would.
-    pub(crate) async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
 }
 
 /// A GET over a connection of its own: the status and the body.

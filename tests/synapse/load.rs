@@ -1,30 +1,9 @@
-//! People who ask all the time.
+//! Questions, and that all of them are answered.
 
 use matrix_bridge_testkit::person::{Person, Wanted};
-use tokio_util::sync::CancellationToken;
 
 use crate::said::{Said, events, until_said};
 use crate::until::SOON;
-
-/// Asks in all rooms at once, each question after the one before it, until `stop`. Returns how many were asked.
-pub(crate) async fn ask_until(
-    person: &Person,
-    rooms: &[String; 4],
-    stop: &CancellationToken,
-) -> usize {
-    let [a, b, c, d] = rooms.each_ref().map(|room| ask_in(person, room, stop));
-    let (a, b, c, d) = tokio::join!(a, b, c, d);
-    a + b + c + d
-}
-
-async fn ask_in(person: &Person, room: &str, stop: &CancellationToken) -> usize {
-    let mut asked = 0;
-    while !stop.is_cancelled() {
-        person.say(room, &format!("!echo {asked}")).await.unwrap();
-        asked += 1;
-    }
-    asked
-}
 
 /// Waits until every question that `asker` has asked in the room is answered, and checks that each has exactly
 /// one answer, in the order of the questions. Returns how many there are.

@@ -13,7 +13,6 @@
 
 mod canary;
 mod configuration;
-mod crashes;
 mod encryption;
 mod invites;
 mod limits;

@@ -1,15 +1,24 @@
 //! The command line.
 
+use super::kill::{Against, Wanted};
 use super::steps::Step;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask test [--verbose] [--full] [STEP...]   run all steps, or those that are named
        cargo xtask bench [ARGUMENT...]                   run the benchmarks; arguments go to cargo bench
+       cargo xtask kill [KILL-OPTION...]                 kill the bot at random moments under load, and judge
        cargo xtask planted [NN...]                       plant the bugs of planted/, or those; tests must turn red
        cargo xtask help                                  this text, and the steps
 
   --verbose   show the output of every command while it runs
-  --full      build what is otherwise only resolved";
+  --full      build what is otherwise only resolved
+
+KILL-OPTION:
+  --rounds N         how many rounds; 20 by default
+  --seed S           the seed of the first round; with --rounds 1 it plays that round again
+  --jobs N           how many rounds at once; 1 by default
+  --synapse          against a real Synapse; otherwise against the testkit's homeserver
+  --kill-homeserver  the same, and Synapse is killed once in each round";
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
@@ -18,6 +27,7 @@ pub(crate) enum Order {
     Bench {
         arguments: Vec<String>,
     },
+    Kill(Wanted),
     Planted {
         names: Vec<String>,
     },
@@ -35,6 +45,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Order
         Some("bench") => Ok(Order::Bench {
             arguments: arguments.collect(),
         }),
+        Some("kill") => parse_kill(arguments),
         Some("planted") => Ok(Order::Planted {
             names: arguments.collect(),
         }),
@@ -62,6 +73,33 @@ fn parse_test(arguments: impl Iterator<Item = String>) -> Result<Order, String> 
         verbose,
         full,
     })
+}
+
+fn parse_kill(mut arguments: impl Iterator<Item = String>) -> Result<Order, String> {
+    let mut wanted = Wanted {
+        rounds: 20,
+        seed: None,
+        jobs: 1,
+        against: Against::Testkit,
+    };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--rounds" => wanted.rounds = number(&argument, arguments.next())?,
+            "--seed" => wanted.seed = Some(number(&argument, arguments.next())?),
+            "--jobs" => wanted.jobs = number(&argument, arguments.next())?,
+            "--synapse" if wanted.against == Against::MortalSynapse => {}
+            "--synapse" => wanted.against = Against::Synapse,
+            "--kill-homeserver" => wanted.against = Against::MortalSynapse,
+            other => return Err(format!("xtask: kill knows no `{other}`")),
+        }
+    }
+    Ok(Order::Kill(wanted))
+}
+
+fn number<T: std::str::FromStr>(option: &str, value: Option<String>) -> Result<T, String> {
+    let value = value.unwrap_or_default();
+    let parsed = value.parse();
+    parsed.map_err(|_| format!("xtask: {option} needs a number, not `{value}`"))
 }
 
 #[cfg(test)]
@@ -94,6 +132,36 @@ mod tests {
                 verbose: true,
                 full: true
             })
+        );
+    }
+
+    #[test]
+    fn kill_takes_numbers_and_says_against_what() {
+        let wanted = |rounds, seed, jobs, against| {
+            Ok(Order::Kill(Wanted {
+                rounds,
+                seed,
+                jobs,
+                against,
+            }))
+        };
+
+        assert_eq!(parsed("kill"), wanted(20, None, 1, Against::Testkit));
+        assert_eq!(
+            parsed("kill --rounds 3 --seed 9 --jobs 2 --synapse"),
+            wanted(3, Some(9), 2, Against::Synapse)
+        );
+        assert_eq!(
+            parsed("kill --kill-homeserver --synapse"),
+            wanted(20, None, 1, Against::MortalSynapse)
+        );
+        assert_eq!(
+            parsed("kill --rounds many"),
+            Err("xtask: --rounds needs a number, not `many`".to_owned())
+        );
+        assert_eq!(
+            parsed("kill --hard"),
+            Err("xtask: kill knows no `--hard`".to_owned())
         );
     }
 

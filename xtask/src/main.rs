@@ -8,6 +8,7 @@ mod arguments;
 mod checks;
 mod counts;
 mod failure;
+mod kill;
 mod package;
 mod planted;
 mod quickstart;
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Order::Bench { arguments }) => bench(&arguments).await,
+        Ok(Order::Kill(wanted)) => kill::run(wanted).await,
         Ok(Order::Planted { names }) => planted::run(&names).await,
         Ok(Order::Test {
             steps,

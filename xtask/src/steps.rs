@@ -1,6 +1,7 @@
 //! The steps, cheapest first.
 
 use super::failure::Failure;
+use super::kill::{self, Place};
 use super::runner::{Shell, cargo};
 use super::{checks, package, quickstart, synapse};
 
@@ -62,7 +63,9 @@ impl Step {
             Self::Coexistence => "the SQLite store lives beside sqlx and matrix-sdk-sqlite",
             Self::Clippy => "no warnings, in tests and examples neither",
             Self::Features => "each crate builds without its features, and with each one alone",
-            Self::Test => "unit, integration and documentation tests, without any server",
+            Self::Test => {
+                "unit, integration and documentation tests; the bot is killed; without any server"
+            }
             Self::Docs => "the documentation builds without warnings",
             Self::Package => "every crate can be packaged, and builds from its package",
             Self::Quickstart => "the quickstart example ends well and quickly",
@@ -77,17 +80,7 @@ impl Step {
             Self::Coexistence => checks::coexistence(shell).await,
             Self::Clippy => shell.cargo(CLIPPY).await,
             Self::Features => checks::features(shell).await,
-            Self::Test => {
-                shell
-                    .cargo(&[
-                        "test",
-                        "--workspace",
-                        "--no-fail-fast",
-                        "--features",
-                        "matrix-bridge/backoff",
-                    ])
-                    .await
-            }
+            Self::Test => test(shell).await,
             Self::Docs => docs(shell).await,
             Self::Package => package::run(shell).await,
             Self::Quickstart => quickstart::run(shell).await,
@@ -105,6 +98,22 @@ const CLIPPY: &[&str] = &[
     "-D",
     "warnings",
 ];
+
+/// The rounds of kills take the bot that the tests have built.
+async fn test(shell: &Shell) -> Result<(), Failure> {
+    const ROUNDS: u64 = 10;
+    let tests = shell
+        .cargo(&[
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--features",
+            "matrix-bridge/backoff",
+        ])
+        .await;
+    let kills = kill::few(shell, ROUNDS, Place::Testkit).await;
+    Failure::all([tests, kills])
+}
 
 async fn docs(shell: &Shell) -> Result<(), Failure> {
     let mut command = cargo();

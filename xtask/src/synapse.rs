@@ -8,6 +8,7 @@ use matrix_bridge_testkit::python::PythonEnvironment;
 use matrix_bridge_testkit::synapse::{SharedSynapse, Synapse, SynapseConfig};
 
 use super::failure::Failure;
+use super::kill::{self, Place};
 use super::runner::{Shell, cargo, target};
 
 /// Package, test target, and how many tests at once.
@@ -16,6 +17,9 @@ const TARGETS: [(&str, &str, &str); 2] = [
     ("matrix-bridge-testkit", "real_server", "2"),
     ("matrix-bridge", "synapse", "4"),
 ];
+
+/// How many rounds of kills follow the tests.
+const ROUNDS: u64 = 3;
 
 const BOT: &[&str] = &[
     "build",
@@ -26,19 +30,9 @@ const BOT: &[&str] = &[
     "matrix-bridge/real-server",
 ];
 
-/// Installs Synapse if need be, starts it, runs the tests, and stops it.
+/// Runs the tests against one Synapse, and then kills the bot there a few times.
 pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
-    let folder = target().join("testkit");
-    let python = PythonEnvironment::prepare(&folder, |line| shell.say(line))
-        .await
-        .map_err(server)?;
-    let data = emptied(folder.join("shared-synapse"))?;
-    shell.say("starting Synapse");
-    let mut synapse = Synapse::start(SynapseConfig::new(&python, data))
-        .await
-        .map_err(server)?;
-    shell.say(&format!("Synapse runs at {}", synapse.base_url()));
-
+    let (python, synapse) = started(shell, "shared-synapse").await?;
     // The bot under test: the tests run it as a process, and cargo builds no examples for them.
     let mut results = vec![shell.cargo(BOT).await];
     for (package, target, threads) in TARGETS {
@@ -53,8 +47,27 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
         command.envs(SharedSynapse::variables(&synapse, &python));
         results.push(shell.run(command).await);
     }
-    results.push(synapse.stop().await.map_err(server));
+    let place = Place::synapse(&python, synapse, true).await?;
+    results.push(kill::few(shell, ROUNDS, place).await);
     Failure::all(results)
+}
+
+/// Installs Synapse if need be, and starts a new one in that folder of the testkit's.
+pub(crate) async fn started(
+    shell: &Shell,
+    name: &str,
+) -> Result<(PythonEnvironment, Synapse), Failure> {
+    let folder = target().join("testkit");
+    let python = PythonEnvironment::prepare(&folder, |line| shell.say(line))
+        .await
+        .map_err(server)?;
+    let data = emptied(folder.join(name))?;
+    shell.say("starting Synapse");
+    let synapse = Synapse::start(SynapseConfig::new(&python, data))
+        .await
+        .map_err(server)?;
+    shell.say(&format!("Synapse runs at {}", synapse.base_url()));
+    Ok((python, synapse))
 }
 
 /// The folder without what an earlier run left in it.
@@ -65,6 +78,7 @@ fn emptied(folder: PathBuf) -> Result<PathBuf, Failure> {
     }
 }
 
-fn server(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+/// For `map_err`: what a server or a person failed at.
+pub(crate) fn server(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
     Failure::Server(error.into())
 }
