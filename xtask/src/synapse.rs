@@ -12,9 +12,11 @@ use super::kill::{self, Place};
 use super::runner::{Shell, cargo, target};
 
 /// Package, test target, and how many tests at once.
-const TARGETS: [(&str, &str, &str); 2] = [
+const TARGETS: [(&str, &str, &str); 3] = [
     // Nearly each of its tests starts a Synapse of its own.
     ("matrix-bridge-testkit", "real_server", "2"),
+    // The quirks, on the model and on the shared server.
+    ("matrix-bridge-testkit", "it", "3"),
     ("matrix-bridge", "synapse", "4"),
 ];
 

@@ -156,6 +156,18 @@ impl TestHomeserver {
         id.unwrap_or_else(|| panic!("there is no room {room}"))
     }
 
+    /// Takes everything before `event` out of the room's history, as an administrator's
+    /// purge does; the state stays.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such event in the room.
+    #[track_caller]
+    pub fn purge_history(&self, room: &str, event: &str) {
+        let is_done = self.with(|server| server.purge_history(room, event));
+        assert!(is_done, "there is no event {event} in {room}");
+    }
+
     /// Queues the very bytes of a to-device event for a user.
     pub fn inject_to_device(&self, user_id: &str, event: impl Into<Bytes>) {
         let raw = event.into();
@@ -183,11 +195,23 @@ impl Homeserver {
         Some(id)
     }
 
+    fn purge_history(&mut self, room_id: &str, event: &str) -> bool {
+        let Some(room) = self.rooms.get_mut(room_id) else {
+            return false;
+        };
+        let Some((at, _)) = room.place_of(event) else {
+            return false;
+        };
+        room.purged = room.purged.max(at);
+        true
+    }
+
     /// Forgets what a process keeps in memory only, and cuts what is open.
     pub(crate) fn restart(&mut self) {
         self.restarts += 1;
         self.transactions.forget_volatile();
         self.last_batches.clear();
+        self.sync_cache.clear();
         for room in self.rooms.values_mut() {
             room.typing.clear();
         }

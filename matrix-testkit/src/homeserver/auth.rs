@@ -15,7 +15,7 @@ pub(crate) struct Who {
 }
 
 /// A local user.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct User {
     pub(crate) password: Option<String>,
     pub(crate) displayname: Option<String>,

@@ -24,6 +24,8 @@ pub struct HomeserverConfig {
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) max_upload: usize,
     pub(super) asks_for_dummy_auth: bool,
+    pub(super) bad_token_code: &'static str,
+    pub(super) timeline_limit: usize,
 }
 
 impl Default for HomeserverConfig {
@@ -35,6 +37,8 @@ impl Default for HomeserverConfig {
             rate_limit: None,
             max_upload: 52_428_800,
             asks_for_dummy_auth: false,
+            bad_token_code: "M_UNKNOWN",
+            timeline_limit: 100,
         }
     }
 }
@@ -83,6 +87,22 @@ impl HomeserverConfig {
     #[must_use]
     pub const fn asks_for_dummy_auth(mut self) -> Self {
         self.asks_for_dummy_auth = true;
+        self
+    }
+
+    /// The code that a `since` which is no token is refused with: `M_UNKNOWN` by default,
+    /// as on Synapse; other servers say `M_UNKNOWN_POS`.
+    #[must_use]
+    pub const fn bad_token_code(mut self, errcode: &'static str) -> Self {
+        self.bad_token_code = errcode;
+        self
+    }
+
+    /// The most events of a room in one sync, however many its filter asks for; 100 by
+    /// default, as on Synapse.
+    #[must_use]
+    pub const fn timeline_limit(mut self, events: usize) -> Self {
+        self.timeline_limit = events;
         self
     }
 }

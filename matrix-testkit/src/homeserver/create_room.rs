@@ -72,8 +72,19 @@ impl Homeserver {
             create["creator"] = json!(creator);
         }
         let preset = preset(body);
+        // Measured: what the request brings along takes the preset's place.
+        let is_chosen = |kind: &str| {
+            let mut chosen = body["initial_state"].as_array().into_iter().flatten();
+            chosen.any(|event| {
+                let key = event["state_key"].as_str().unwrap_or_default();
+                event["type"] == kind && key.is_empty()
+            })
+        };
+        let guest_access = preset
+            .guest_access
+            .map(|access| json!({ "guest_access": access }));
         let joined = self.member_content(creator, Membership::Join);
-        for (kind, key, content) in [
+        let first = [
             ("m.room.create", "", create),
             ("m.room.member", creator, joined),
             (
@@ -91,13 +102,12 @@ impl Homeserver {
                 "",
                 json!({ "history_visibility": "shared" }),
             ),
-            (
-                "m.room.guest_access",
-                "",
-                json!({ "guest_access": preset.guest_access }),
-            ),
-        ] {
-            self.append(room_id, Draft::state(creator, kind, key, content));
+        ];
+        let guest_access = guest_access.map(|content| ("m.room.guest_access", "", content));
+        for (kind, key, content) in first.into_iter().chain(guest_access) {
+            if !is_chosen(kind) {
+                self.append(room_id, Draft::state(creator, kind, key, content));
+            }
         }
     }
 
@@ -136,7 +146,7 @@ impl Homeserver {
 #[derive(Clone, Copy, Debug)]
 struct Preset {
     join_rule: &'static str,
-    guest_access: &'static str,
+    guest_access: Option<&'static str>,
 }
 
 fn preset(body: &Value) -> Preset {
@@ -147,12 +157,12 @@ fn preset(body: &Value) -> Preset {
     if is_public {
         Preset {
             join_rule: "public",
-            guest_access: "forbidden",
+            guest_access: None,
         }
     } else {
         Preset {
             join_rule: "invite",
-            guest_access: "can_join",
+            guest_access: Some("can_join"),
         }
     }
 }

@@ -88,8 +88,15 @@ impl Homeserver {
         if call.argument("user") != who.user {
             return Err(ApiError::forbidden("Cannot create filters for other users"));
         }
-        let filter = request_object(&call.body)?;
+        let mut filter = request_object(&call.body)?;
         inline::<Filter>(&filter.to_string())?;
+        // Measured: the server's own bound is stored with it.
+        let bound = self.config.timeline_limit;
+        if let Some(limit) = filter.pointer_mut("/room/timeline/limit")
+            && limit.as_u64().is_some_and(|asked| asked > bound as u64)
+        {
+            *limit = json!(bound);
+        }
         let filters = &mut self.users.entry(who.user.clone()).or_default().filters;
         // The same filter again has the same id, as in Synapse.
         let known = filters.iter().position(|one| *one == filter);
@@ -121,10 +128,13 @@ impl Homeserver {
 
     /// The filter that a sync names or carries.
     pub(crate) fn sync_filter(&self, call: &Call, who: &Who) -> Result<Filter, ApiError> {
-        match call.query("filter") {
-            None => Ok(Filter::default()),
-            Some(json) if json.starts_with('{') => inline(json),
-            Some(id) => inline(&self.stored_filter(who, id)?),
-        }
+        let mut filter: Filter = match call.query("filter") {
+            None => Filter::default(),
+            Some(json) if json.starts_with('{') => inline(json)?,
+            Some(id) => inline(&self.stored_filter(who, id)?)?,
+        };
+        let limit = &mut filter.room.timeline.limit;
+        *limit = limit.map(|asked| asked.min(self.config.timeline_limit));
+        Ok(filter)
     }
 }

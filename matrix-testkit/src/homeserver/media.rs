@@ -20,7 +20,7 @@ const UNUSED_EXPIRES: Duration = Duration::from_secs(24 * 3600);
 const MAX_PENDING: usize = 5;
 
 /// A file, or the place for one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Media {
     owner: String,
     created: Duration,

@@ -55,15 +55,17 @@
 //! Where Synapse and the specification differ, this server does what was measured on
 //! Synapse. Among that: transaction ids are remembered for a day with a device and for
 //! half an hour without, whatever the event type; one bucket limits all writes of a
-//! user; a walk back to a sync token gives the last known event once more; state sent
-//! as a message is answered with 500. It does not federate, encrypt, resolve state, or
-//! check signatures; every device of a user gets every to-device message; history is
-//! readable from the room's first event on.
+//! user; a page of history has an `end` until a page is empty; a sync token from the
+//! future is taken as the newest; state sent as a message is answered with 500. Each such
+//! quirk is a test that runs on this server and on a Synapse alike. It does not federate,
+//! encrypt, resolve state, or check signatures; every device of a user gets every
+//! to-device message.
 
 mod access;
 mod account;
 mod actions;
 mod auth;
+mod backup;
 mod call;
 mod canned;
 mod clock;
@@ -97,11 +99,16 @@ mod script;
 mod send;
 mod socket;
 mod state;
+mod stream_token;
 mod sync;
+mod sync_cache;
 mod sync_room;
+mod timeline;
 mod transactions;
+mod visibility;
 
 pub use self::{
+    backup::Backup,
     canned::RateLimitForm,
     config::{HomeserverConfig, RateLimit},
     endpoint::Endpoint,

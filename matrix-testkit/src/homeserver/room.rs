@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::event::{Event, Viewer};
+use super::{
+    event::{Event, Viewer},
+    visibility::Visibility,
+};
 
 /// A user's standing in a room.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,7 +62,7 @@ pub(crate) struct Receipt {
 }
 
 /// A room, its events and what hangs on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Room {
     pub(crate) id: String,
     pub(crate) version: String,
@@ -75,6 +78,9 @@ pub(crate) struct Room {
     /// Keyed by user and type.
     pub(crate) account_data: BTreeMap<(String, String), (u64, Value)>,
     pub(crate) forgotten_by: BTreeSet<String>,
+    pub(crate) visibility: Visibility,
+    /// How many of the first events are gone from history.
+    pub(crate) purged: usize,
 }
 
 impl Room {
@@ -91,6 +97,8 @@ impl Room {
             typing_changed: 0,
             account_data: BTreeMap::new(),
             forgotten_by: BTreeSet::new(),
+            visibility: Visibility::default(),
+            purged: 0,
         }
     }
 
@@ -99,6 +107,7 @@ impl Room {
         let at = self.events.len();
         // An injected event is shown, never believed.
         if let (Some(key), None) = (event.state_key.clone(), &event.raw) {
+            self.visibility.note(at, &event);
             let before = self.state.insert((event.kind.clone(), key), at);
             event.previous_content = before
                 .and_then(|i| self.events.get(i))
@@ -115,13 +124,28 @@ impl Room {
     }
 
     pub(crate) fn event(&self, id: &str) -> Option<&Event> {
-        self.index.get(id).and_then(|at| self.events.get(*at))
+        self.place_of(id).map(|(_, event)| event)
+    }
+
+    /// An event and its index.
+    pub(crate) fn place_of(&self, id: &str) -> Option<(usize, &Event)> {
+        let at = *self.index.get(id)?;
+        Some((at, self.events.get(at)?))
     }
 
     pub(crate) fn state_event(&self, kind: &str, key: &str) -> Option<&Event> {
         self.state
             .get(&(kind.to_owned(), key.to_owned()))
             .and_then(|at| self.events.get(*at))
+    }
+
+    /// Whether the event at the index `at` is part of the state as it is now.
+    pub(crate) fn is_current_state(&self, at: usize, event: &Event) -> bool {
+        let Some(key) = &event.state_key else {
+            return false;
+        };
+        let key = (event.kind.clone(), key.clone());
+        self.state.get(&key) == Some(&at)
     }
 
     pub(crate) fn state_content(&self, kind: &str, key: &str) -> Option<&Value> {
@@ -182,21 +206,26 @@ impl Room {
             })
     }
 
-    /// The last position whose events `user` may read, if any.
+    /// The last position whose events `user` may read, if any: measured, one who was
+    /// banned or is invited again reads nothing.
     pub(crate) fn readable_until(&self, user: &str) -> Option<u64> {
         match self.membership(user)? {
             Membership::Join => Some(u64::MAX),
-            Membership::Leave | Membership::Ban => {
-                let was_in = self.events.iter().any(|event| {
-                    event.kind == "m.room.member"
-                        && event.state_key.as_deref() == Some(user)
-                        && membership_of(event) == Some(Membership::Join)
-                });
-                let out = self.state_event("m.room.member", user)?;
-                (was_in && !self.forgotten_by.contains(user)).then_some(out.position)
+            Membership::Leave if !self.forgotten_by.contains(user) => {
+                Some(self.state_event("m.room.member", user)?.position)
             }
-            Membership::Invite | Membership::Knock => None,
+            Membership::Leave | Membership::Ban | Membership::Invite | Membership::Knock => None,
         }
+    }
+
+    /// The memberships of `users` as they were when the event at `end` came.
+    pub(crate) fn members_at(&self, end: usize, users: &[&str]) -> Vec<&Event> {
+        let mut members = self.state_changes(0, end + 1);
+        members.retain(|event| {
+            let user = event.state_key.as_deref().unwrap_or_default();
+            event.kind == "m.room.member" && users.contains(&user)
+        });
+        members
     }
 
     pub(crate) fn render(&self, event: &Event, viewer: Viewer<'_>) -> Vec<u8> {

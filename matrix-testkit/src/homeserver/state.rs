@@ -21,6 +21,7 @@ use super::{
     route::{Handler, Miss},
     script::{Script, Target},
     sync::LastBatch,
+    sync_cache::SyncCache,
     transactions::Transactions,
 };
 
@@ -45,6 +46,7 @@ pub struct Homeserver {
     pub(crate) script: Script,
     pub(crate) log: RequestLog,
     pub(crate) last_batches: BTreeMap<String, LastBatch>,
+    pub(crate) sync_cache: SyncCache,
     /// The last place given out in the stream of all that syncs tell.
     pub(crate) position: u64,
     pub(crate) now: Duration,
@@ -71,6 +73,7 @@ impl Homeserver {
             script: Script::default(),
             log: RequestLog::new(config.log_capacity),
             last_batches: BTreeMap::new(),
+            sync_cache: SyncCache::default(),
             position: 0,
             now: Duration::ZERO,
             is_down: false,

@@ -13,6 +13,7 @@ use super::{
     reply::{Reply, array, object, text},
     room::{Membership, Room},
     state::{Homeserver, target},
+    stream_token::StreamToken,
     sync_room::{RoomView, Shape, account_data},
 };
 
@@ -52,7 +53,11 @@ impl Homeserver {
             waiting.ends_on_news = true;
             waiting.deadline = self.now + query.timeout;
         }
+        if is_first_look && let Some(body) = self.sync_cache.find(&waiting.call, &who, self.now) {
+            return Ok(Some(Reply::raw_json(body.to_vec())));
+        }
         let token = waiting.call.token.clone().unwrap_or_default();
+        let mut is_spoiled = false;
         let fault_target = target(&waiting.call, Some(&who));
         // Later looks of the same request must not use up what the script skips.
         if is_first_look
@@ -62,6 +67,7 @@ impl Homeserver {
             // Never later than asked for: a client that did not keep the batch asks anew,
             // and a repetition must not lose it.
             query.since = query.since.min(last.since);
+            is_spoiled = true;
             self.note_fault(waiting.number, fault.name());
         }
 
@@ -70,27 +76,50 @@ impl Homeserver {
             && let Some(fault) = self.script.take_sync(&fault_target, false)
         {
             batch = self.batch(&who, &query, shape(&fault.effect));
+            is_spoiled = true;
             self.note_fault(waiting.number, fault.name());
         }
-        // A token from the future is answered at once, with an earlier one (measured).
-        let may_wait = query.since.is_some_and(|since| since <= self.position);
-        if batch.is_empty() && may_wait && !query.full_state && self.now < waiting.deadline {
+        let may_wait = query.since.is_some() && !query.full_state;
+        if batch.is_empty() && may_wait && self.now < waiting.deadline {
             return Ok(None);
         }
         if batch.has_events {
             self.last_batches
                 .insert(token, LastBatch { since: query.since });
         }
-        Ok(Some(Reply::raw_json(batch.into_json(self.position))))
+        let body = batch.into_json(self.position);
+        // Measured: an answer that goes nowhere is made anew the next time.
+        if !is_spoiled && query.since != Some(self.position) {
+            self.sync_cache
+                .remember(&waiting.call, &who, &body, self.now);
+        }
+        Ok(Some(Reply::raw_json(body)))
     }
 
     fn read_query(&self, call: &Call, who: &Who) -> Result<Query, ApiError> {
         Ok(Query {
-            since: call.query("since").map(sync_position).transpose()?,
+            since: self.since(call)?,
             timeout: timeout(call.query("timeout"))?,
             full_state: call.query("full_state") == Some("true"),
             filter: self.sync_filter(call, who)?,
         })
+    }
+
+    /// The place in the stream that a sync starts from; the refusals are measured.
+    fn since(&self, call: &Call) -> Result<Option<u64>, ApiError> {
+        let Some(text) = call.query("since") else {
+            return Ok(None);
+        };
+        match StreamToken::parse(text) {
+            // Measured: one from the future is taken as the newest there is, so that the
+            // answer hands back an earlier one.
+            Some(StreamToken::Live(position)) => Ok(Some(position.min(self.position))),
+            Some(StreamToken::Historic(_)) => Err(ApiError::internal()),
+            None => Err(ApiError::bad_request(
+                self.config.bad_token_code,
+                "Invalid stream token",
+            )),
+        }
     }
 
     fn batch(&self, who: &Who, query: &Query, shape: Shape) -> Batch {
@@ -184,7 +213,8 @@ impl Batch {
             to_device,
             has_events: _,
         } = self;
-        let mut fields = vec![("next_batch", text(&format!("s{position}").into()))];
+        let next_batch = StreamToken::Live(position).to_string().into();
+        let mut fields = vec![("next_batch", text(&next_batch))];
         let rooms = [("join", joined), ("invite", invited), ("leave", left)];
         let rooms: Vec<_> = rooms
             .into_iter()
@@ -204,24 +234,18 @@ impl Batch {
     }
 }
 
-/// The position in a token of `/sync`; the codes of the refusals are measured.
-fn sync_position(token: &str) -> Result<u64, ApiError> {
-    if token.starts_with('t') {
-        return Err(ApiError::internal());
-    }
-    let number = token
-        .strip_prefix('s')
-        .and_then(|number| number.parse().ok());
-    number.ok_or_else(|| ApiError::unknown("Invalid stream token"))
-}
-
 fn timeout(text: Option<&str>) -> Result<Duration, ApiError> {
     let Some(text) = text else {
         return Ok(Duration::ZERO);
     };
+    if text.parse::<i64>().is_ok_and(|number| number < 0) {
+        return Err(ApiError::invalid(
+            "Query parameter timeout must be a positive integer.",
+        ));
+    }
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid(
-            "Query parameter 'timeout' must be an integer",
+            "Query parameter timeout must be an integer",
         ));
     }
     // Measured: a number of 20 digits breaks the server.

@@ -9,10 +9,8 @@ use super::{
     filter::RoomFilter,
     reply::{array, object, text},
     room::{Membership, Room},
+    timeline::{Span, Timeline},
 };
-
-/// The default of the specification, and of Synapse.
-const DEFAULT_LIMIT: usize = 10;
 
 /// What an invitation shows of the room.
 const INVITE_STATE: [&str; 7] = [
@@ -53,15 +51,6 @@ pub(crate) struct Section {
     pub(crate) has_events: bool,
 }
 
-#[derive(Debug)]
-struct Timeline<'a> {
-    events: Vec<&'a Event>,
-    /// The index in the room of the first event that is given.
-    start: usize,
-    limited: bool,
-    prev_batch: u64,
-}
-
 impl<'a> RoomView<'a> {
     /// The part of a room that the user is in; `None` if there is nothing to tell.
     pub(crate) fn joined(self) -> Option<Section> {
@@ -69,12 +58,16 @@ impl<'a> RoomView<'a> {
         let before = since.and_then(|since| room.membership_at(self.viewer.user, since));
         let is_new = !matches!(before, Some((Membership::Join, _)));
         // Whoever comes in gets the room as if there had been no sync before.
-        let start = if is_new {
-            0
-        } else {
-            room.index_after(since.unwrap_or_default())
+        let since_index = room.index_after(since.unwrap_or_default());
+        let start = if is_new { 0 } else { since_index };
+        let span = Span {
+            start,
+            news: since.map(|_| since_index),
+            end: room.events.len(),
+            end_at: self.now_at,
+            is_new: is_new && since.is_some(),
         };
-        let timeline = self.timeline(start, room.events.len());
+        let timeline = self.timeline(span);
         let state = self.state(&timeline, start, is_new || self.full_state);
         let (ephemeral, account_data) = (self.ephemeral(is_new), self.account_data(is_new));
         let is_quiet = timeline.events.is_empty()
@@ -87,7 +80,7 @@ impl<'a> RoomView<'a> {
         let has_events = !timeline.events.is_empty();
         let json = object([
             ("state", events(state)),
-            ("timeline", self.timeline_json(timeline)),
+            ("timeline", timeline.into_json(self)),
             ("ephemeral", events(ephemeral)),
             ("account_data", events(account_data)),
             ("unread_notifications", b"{}".to_vec()),
@@ -108,12 +101,18 @@ impl<'a> RoomView<'a> {
             Some(_) => end.saturating_sub(1),
             None => 0,
         };
-        let timeline = self.timeline(start, end);
+        let timeline = self.timeline(Span {
+            start,
+            news: None,
+            end,
+            end_at: position,
+            is_new: false,
+        });
         let state = self.state(&timeline, start, self.full_state);
         let has_events = !timeline.events.is_empty();
         let json = object([
             ("state", events(state)),
-            ("timeline", self.timeline_json(timeline)),
+            ("timeline", timeline.into_json(self)),
             ("account_data", events(Vec::new())),
         ]);
         Section { json, has_events }
@@ -128,50 +127,6 @@ impl<'a> RoomView<'a> {
             .filter_map(|(kind, key)| room.state_event(kind, key))
             .map(Event::stripped);
         object([("invite_state", events(stripped.collect()))])
-    }
-
-    /// The last events between two indices that pass the filter.
-    fn timeline(self, start: usize, end: usize) -> Timeline<'a> {
-        let Self { room, filter, .. } = self;
-        let range = room.events.get(start..end).unwrap_or_default();
-        let admitted: Vec<_> = (start..)
-            .zip(range)
-            .filter(|(_, event)| filter.timeline.admits(&room.id, event))
-            .collect();
-        let limit = match self.shape {
-            Shape::Limited { keep } => keep,
-            Shape::Plain | Shape::Reversed => filter.timeline.limit.unwrap_or(DEFAULT_LIMIT),
-        };
-        let left_out = admitted.len().saturating_sub(limit);
-        let is_forced = matches!(self.shape, Shape::Limited { .. }) && !admitted.is_empty();
-        let shown = admitted.get(left_out..).unwrap_or_default();
-        let first = shown.first();
-        Timeline {
-            events: shown.iter().map(|(_, event)| *event).collect(),
-            start: first.map_or(end, |(at, _)| *at),
-            limited: left_out > 0 || is_forced,
-            prev_batch: first.map_or(self.now_at, |(_, event)| event.position - 1),
-        }
-    }
-
-    fn timeline_json(self, timeline: Timeline<'_>) -> Vec<u8> {
-        let Timeline {
-            mut events,
-            start: _,
-            limited,
-            prev_batch,
-        } = timeline;
-        if self.shape == Shape::Reversed {
-            events.reverse();
-        }
-        let rendered = events
-            .into_iter()
-            .map(|event| self.room.render(event, self.viewer));
-        object([
-            ("events", array(rendered)),
-            ("limited", text(&json!(limited))),
-            ("prev_batch", text(&json!(format!("t{prev_batch}")))),
-        ])
     }
 
     /// The state just before the timeline: all of it, or what changed unseen.

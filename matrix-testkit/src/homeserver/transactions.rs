@@ -16,7 +16,7 @@ const VOLATILE: Lifetime = Lifetime {
 };
 
 /// Which events were sent under which transaction ids.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Transactions {
     /// Keyed by room, user, device and id: neither endpoint nor event type counts.
     durable: BTreeMap<(String, String, String, String), Entry>,
@@ -24,7 +24,7 @@ pub(crate) struct Transactions {
     volatile: BTreeMap<(String, String), Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     event_id: String,
     at: Duration,

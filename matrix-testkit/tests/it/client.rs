@@ -1,11 +1,11 @@
 //! The smallest client: a path and a body in, a status and a body out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use matrix_bridge_client::{Limits, Transport as _, TransportError};
-use matrix_bridge_testkit::homeserver::{Account, MemoryTransport, TestHomeserver};
+use matrix_bridge_client::{Limits, Transport, TransportError};
+use matrix_bridge_testkit::homeserver::{Account, TestHomeserver};
 use serde_json::{Value, json};
 
 pub(crate) const LIMITS: Limits = Limits {
@@ -13,10 +13,14 @@ pub(crate) const LIMITS: Limits = Limits {
     max_response: 16 << 20,
 };
 
-/// A user's requests through the front without a socket.
+/// For the front without a socket, which does not look at it.
+pub(crate) const ANY_HOST: &str = "http://homeserver";
+
+/// A user's requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    transport: MemoryTransport,
+    transport: Arc<dyn Transport>,
+    base_url: String,
     pub(crate) account: Account,
 }
 
@@ -36,6 +40,11 @@ impl Got {
         )
     }
 
+    /// A joined room's part of a sync.
+    pub(crate) fn joined(&self, room: &str) -> &Value {
+        &self.body["rooms"]["join"][room]
+    }
+
     pub(crate) fn text(&self, field: &str) -> String {
         self.body[field].as_str().unwrap_or_default().to_owned()
     }
@@ -43,8 +52,14 @@ impl Got {
 
 impl Client {
     pub(crate) fn new(server: &TestHomeserver, account: Account) -> Self {
+        Self::at(Arc::new(server.transport()), ANY_HOST, account)
+    }
+
+    /// Of a user of any server.
+    pub(crate) fn at(transport: Arc<dyn Transport>, base_url: &str, account: Account) -> Self {
         Self {
-            transport: server.transport(),
+            transport,
+            base_url: base_url.to_owned(),
             account,
         }
     }
@@ -76,7 +91,8 @@ impl Client {
         path: &str,
         body: impl Into<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let request = request(method, path, Some(&self.account.access_token), body.into());
+        let token = Some(&*self.account.access_token);
+        let request = request_to(&self.base_url, method, path, token, body.into());
         self.transport.send(request, LIMITS).await
     }
 
@@ -85,6 +101,13 @@ impl Client {
         let path = format!("/rooms/{room}/send/m.room.message/{txn}");
         self.put(&path, json!({ "msgtype": "m.text", "body": body }))
             .await
+    }
+
+    /// A new room; gives its id.
+    pub(crate) async fn room(&self, body: &Value) -> String {
+        let created = self.post("/createRoom", body.clone()).await;
+        assert_eq!(created.status, 200, "{:?}", created.body);
+        created.text("room_id")
     }
 
     /// A sync that does not wait; gives the next token and the body.
@@ -117,8 +140,19 @@ pub(crate) fn somebody(server: &TestHomeserver, name: &str, room: &str) -> Clien
     Client::new(server, account)
 }
 
-/// A request to a path that may leave out its usual prefix.
+/// [`request_to`] the server that has no address.
 pub(crate) fn request(
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+    body: Bytes,
+) -> Request<Bytes> {
+    request_to(ANY_HOST, method, path, token, body)
+}
+
+/// A request to a path that may leave out its usual prefix.
+pub(crate) fn request_to(
+    base_url: &str,
     method: Method,
     path: &str,
     token: Option<&str>,
@@ -137,7 +171,7 @@ pub(crate) fn request(
         .replace('"', "%22");
     let mut request = Request::new(body);
     *request.method_mut() = method;
-    *request.uri_mut() = format!("http://homeserver{prefix}{path}").parse().unwrap();
+    *request.uri_mut() = format!("{base_url}{prefix}{path}").parse().unwrap();
     if let Some(token) = token {
         let value = format!("Bearer {token}").parse().unwrap();
         request
@@ -158,7 +192,7 @@ pub(crate) fn got(response: Response<Bytes>) -> Got {
 
 /// The bodies of the messages in a room's timeline of a sync.
 pub(crate) fn synced(got: &Got, room: &str) -> Vec<String> {
-    bodies(&got.body["rooms"]["join"][room]["timeline"]["events"])
+    bodies(&got.joined(room)["timeline"]["events"])
 }
 
 /// The bodies of the messages in a list of events.

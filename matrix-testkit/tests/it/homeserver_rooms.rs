@@ -287,7 +287,7 @@ async fn state_is_read_whole_and_in_pieces() {
     let event = alice.get(&format!("{single}?format=event")).await.body;
     assert_eq!(event["room_id"], json!(room));
     let whole = alice.get(&format!("/rooms/{room}/state")).await.body;
-    assert_eq!(whole.as_array().unwrap().len(), 7);
+    assert_eq!(whole.as_array().unwrap().len(), 6);
     let missing = alice
         .get(&format!("/rooms/{room}/state/m.room.topic"))
         .await;

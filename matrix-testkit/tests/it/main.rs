@@ -16,3 +16,4 @@ mod homeserver_socket;
 mod homeserver_state;
 mod homeserver_sync;
 mod homeserver_sync_faults;
+mod quirks;
