@@ -8,7 +8,7 @@ use matrix_bridge_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Client, ClientSender, SyncSettings, SyncSource, SystemRandom};
+use crate::{Client, ClientHistory, ClientSender, SyncSettings, SyncSource, SystemRandom};
 
 /// An account that follows its rooms, hands events to a handler and sends what it
 /// decides.
@@ -46,6 +46,7 @@ impl Bot {
             identity: client.identity().clone(),
             store,
             sender: Arc::new(ClientSender::new(client.clone())),
+            history: Arc::new(ClientHistory::new(client.clone())),
             handler,
             clock: client.clock(),
             random: Arc::new(SystemRandom),

@@ -12,6 +12,7 @@
 mod bot;
 mod client;
 mod error;
+mod history;
 mod limits;
 mod reqwest_transport;
 mod retry_after;
@@ -26,6 +27,7 @@ pub use self::{
     bot::Bot,
     client::{Client, ConnectError, WhoAmI},
     error::{ApiError, ClientError},
+    history::ClientHistory,
     reqwest_transport::{ReqwestTransport, TransportSetupError},
     sender::ClientSender,
     sync::{SyncSettings, SyncSource},

@@ -196,6 +196,7 @@ fn read_room(id: &str, section: Section, room: &RawValue) -> Result<RoomBatch, S
         timeline: raw(timeline.events),
         state: raw(state.events),
         limited: timeline.limited.unwrap_or_default(),
+        prev_batch: timeline.prev_batch,
     })
 }
 
@@ -241,6 +242,7 @@ struct WireEvents<'a> {
     #[serde(borrow)]
     events: Option<Vec<&'a RawValue>>,
     limited: Option<bool>,
+    prev_batch: Option<String>,
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use ruma::{OwnedEventId, OwnedRoomId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Account, Fence, Generation, InboxId, LeaseName, NewRow, ParkReason, Position, RawJson,
-    SourceId, Timestamp,
+    Account, Fence, Gap, Generation, InboxId, LeaseName, NewRow, ParkReason, ParkedEventId,
+    Position, RawJson, SourceId, Timestamp,
 };
 
 /// Where a source stands.
@@ -37,14 +37,18 @@ pub struct Batch {
     pub marks: Vec<OwnedEventId>,
     /// Rows for the outbox.
     pub rows: Vec<NewRow>,
-    /// Events that are received and not yet handled, in their order.
-    pub inbox: Vec<NewInboxEvent>,
-    /// Inbox events that are settled.
+    /// What is received and not yet handled, in its order.
+    pub inbox: Vec<NewInboxEntry>,
+    /// Inbox entries that are settled.
     pub inbox_done: Vec<InboxId>,
-    /// Inbox events that are to be tried again later.
+    /// Inbox entries that are to be tried again later.
     pub inbox_retry: Vec<InboxRetry>,
+    /// What was read of gaps.
+    pub fills: Vec<GapFill>,
     /// Events that were given up, kept for a person.
-    pub parked: Vec<ParkedEvent>,
+    pub parked: Vec<NewParkedEvent>,
+    /// Parked events that a person decided about: they are parked no more.
+    pub parked_done: Vec<ParkedEventId>,
     /// What is now known about rooms, each in full.
     pub facts: Vec<RoomFacts>,
     /// Values of handlers and adapters.
@@ -65,7 +69,9 @@ impl Batch {
             inbox: Vec::new(),
             inbox_done: Vec::new(),
             inbox_retry: Vec::new(),
+            fills: Vec::new(),
             parked: Vec::new(),
+            parked_done: Vec::new(),
             facts: Vec::new(),
             values: Vec::new(),
         }
@@ -109,20 +115,20 @@ pub enum Stale {
     Source(Checkpoint),
     /// The lease is no longer held under that number.
     Owner,
-    /// An inbox event is no longer there.
+    /// An inbox entry is no longer there, or a gap to fill is not the first of its room.
     Inbox(InboxId),
+    /// A parked event is no longer there.
+    Parked(ParkedEventId),
 }
 
-/// An event that goes into the inbox.
+/// Something that goes into the inbox of a room.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewInboxEvent {
+pub struct NewInboxEntry {
     /// The room.
     pub room: OwnedRoomId,
-    /// The event's id.
-    pub event_id: OwnedEventId,
-    /// The event as it came.
-    pub raw: RawJson,
-    /// When it was received.
+    /// What it is.
+    pub item: InboxItem,
+    /// When it was received, or found to be missing.
     pub received: Timestamp,
     /// Whether it was old when it came: after an outage, or from history.
     pub is_catch_up: bool,
@@ -132,19 +138,33 @@ pub struct NewInboxEvent {
     pub due: Timestamp,
 }
 
-/// An event in the inbox.
+/// What waits in an inbox.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct InboxEvent {
-    /// Its place.
-    pub id: InboxId,
-    /// The event.
-    pub event: NewInboxEvent,
+pub enum InboxItem {
+    /// An event that is received and not yet handled.
+    Event {
+        /// Its id.
+        event_id: OwnedEventId,
+        /// The event as it came.
+        raw: RawJson,
+    },
+    /// Events that are missing at this place of the room's order.
+    Gap(Gap),
 }
 
-/// Puts an inbox event off.
+/// An entry of the inbox.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InboxEntry {
+    /// Names it.
+    pub id: InboxId,
+    /// The entry.
+    pub entry: NewInboxEntry,
+}
+
+/// Puts an inbox entry off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InboxRetry {
-    /// Which event.
+    /// Which entry.
     pub id: InboxId,
     /// Tries so far.
     pub attempts: u32,
@@ -152,13 +172,29 @@ pub struct InboxRetry {
     pub due: Timestamp,
 }
 
-/// The rooms that have events in the inbox.
+/// Writes down what was read of a gap.
+///
+/// The gap has to be the first entry of its room: all before it is handled.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GapFill {
+    /// Which gap.
+    pub gap: InboxId,
+    /// Entries for the place right behind the gap, before everything else of the room,
+    /// in their order. A gap is filled backwards, so a later fill comes before an
+    /// earlier one.
+    pub entries: Vec<NewInboxEntry>,
+    /// What is still missing: it replaces the gap, which stays the first entry of its
+    /// room under its id; `None` removes the gap.
+    pub rest: Option<Gap>,
+}
+
+/// A room that has entries in the inbox.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InboxLane {
     /// The room.
     pub room: OwnedRoomId,
-    /// How many events wait.
-    pub events: u64,
+    /// How many entries wait.
+    pub entries: u64,
     /// When the first of them was received.
     pub oldest: Timestamp,
 }
@@ -166,6 +202,15 @@ pub struct InboxLane {
 /// An event that was given up, kept for a person.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ParkedEvent {
+    /// Names it.
+    pub id: ParkedEventId,
+    /// The event.
+    pub event: NewParkedEvent,
+}
+
+/// An event that is given up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewParkedEvent {
     /// The room.
     pub room: OwnedRoomId,
     /// The event's id; `None` if not even that could be read.

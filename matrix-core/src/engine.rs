@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Clock, EventHandler, Fence, HealthBoard, Identity, LeaseName, LeaseOutcome, LeaseRequest,
-    Owner, Policy, Prepare, Random, Sender, Settings, Source, Status, Store, StoreError, chain,
-    dispatcher, metrics,
+    Owner, Policy, Prepare, Random, RoomHistory, Sender, Settings, Source, Status, Store,
+    StoreError, chain, dispatcher, metrics,
     pipeline::{Interrupted, Pipeline},
     shared::Shared,
 };
@@ -26,6 +26,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Who carries rows to the homeserver.
     pub sender: Arc<dyn Sender>,
+    /// Who reads what the source left out.
+    pub history: Arc<dyn RoomHistory>,
     /// What decides.
     pub handler: Arc<dyn EventHandler>,
     /// What time it is.

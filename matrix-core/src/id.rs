@@ -129,11 +129,18 @@ pub struct Fence(pub u64);
 )]
 pub struct RowId(pub u64);
 
-/// The place of an event in the inbox; later events have larger ids.
+/// Names an entry of the inbox; later entries have larger ids. A room's order is not
+/// that of the ids: what fills a gap comes before what was received earlier.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]
 pub struct InboxId(pub u64);
+
+/// Names a parked event; later ones have larger ids.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+pub struct ParkedEventId(pub u64);
 
 /// Proves a claim on a lane; a settlement under an older one writes nothing.
 #[derive(

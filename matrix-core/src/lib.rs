@@ -28,6 +28,7 @@ mod error;
 mod event;
 mod handler;
 mod health;
+mod history;
 mod id;
 mod json;
 mod memory;
@@ -52,8 +53,9 @@ pub use ruma;
 pub use self::{
     backoff::{Backoff, RetryPolicy},
     batch::{
-        Advance, Batch, Checkpoint, CommitOutcome, InboxEvent, InboxLane, InboxRetry, LastSeen,
-        Membership, NewInboxEvent, Owner, ParkedEvent, RoomFacts, Stale, ValueChange, ValueKey,
+        Advance, Batch, Checkpoint, CommitOutcome, GapFill, InboxEntry, InboxItem, InboxLane,
+        InboxRetry, LastSeen, Membership, NewInboxEntry, NewParkedEvent, Owner, ParkedEvent,
+        RoomFacts, Stale, ValueChange, ValueKey,
     },
     effect::Effects,
     engine::{Engine, EngineError, EngineHandle, Parts},
@@ -61,9 +63,10 @@ pub use self::{
     event::{Event, Unreadable},
     handler::{Context, EventHandler, HandlerError},
     health::{Health, HealthBoard, Reason, Status},
+    history::{Gap, GapCause, HistoryPage, PageRequest, RoomHistory},
     id::{
-        Account, ClaimToken, Fence, Generation, Identity, InboxId, LaneId, LeaseName, Position,
-        RowId, RowKey, SourceId,
+        Account, ClaimToken, Fence, Generation, Identity, InboxId, LaneId, LeaseName,
+        ParkedEventId, Position, RowId, RowKey, SourceId,
     },
     json::RawJson,
     memory::MemoryStore,
@@ -73,7 +76,7 @@ pub use self::{
     prepare::Prepare,
     queue::{
         Claim, ClaimRequest, ListState, OutboundQueue, Outcome, OutcomeCursor, OutcomeResult,
-        QueueDepth, Settled, Settlement, Verdict,
+        ParkedRows, QueueDepth, Settled, Settlement, Verdict,
     },
     relation::Relation,
     router::{Command, Router},

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ruma::{OwnedEventId, OwnedUserId};
 
 use crate::{
-    Action, ClaimToken, EndpointClass, LaneId, ParkReason, Row, RowId, RowKey, StoreError,
-    Timestamp,
+    Action, ClaimToken, EndpointClass, LaneId, NewRow, ParkCode, ParkReason, Row, RowId, RowKey,
+    StoreError, Timestamp,
 };
 
 /// Hands rows to senders, lane by lane.
@@ -27,9 +27,12 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
     /// Takes the first due rows of up to `lanes` lanes under a claim each.
     ///
     /// A lane can be claimed when its first waiting or claimed row is due
-    /// (`due <= now`) and no claim on any of its rows holds. Lanes that became so first
-    /// come first, then those with the smaller first row. Of a lane it takes the first
-    /// rows in order, as long as they are due, of one sender's user and one class.
+    /// (`due <= now`), no claim on any of its rows holds, and no row parked under
+    /// [`OrderPolicy::Block`](crate::OrderPolicy::Block) comes before. Lanes that became
+    /// so first come first, then those with the smaller first row; a lane under a claim
+    /// becomes so when the last row of the claim is settled, whatever the age of its
+    /// rows, so that lanes take turns. Of a lane it takes the first rows in order, as
+    /// long as they are due, of one sender's user and one class.
     ///
     /// The claim runs out at `now + ttl` (`until <= now`); what is not settled by then
     /// can be claimed again, and can be settled under the old token until it is. A new
@@ -61,13 +64,26 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
 
+    /// The rows of `keys`, in their order; `None` where there is none (any more).
+    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError>;
+
+    /// How many rows are parked, by reason, in the order of
+    /// [`ParkCode::ALL`](crate::ParkCode::ALL); reasons without rows are left out.
+    async fn parked(&self) -> Result<Vec<ParkedRows>, StoreError>;
+
     /// Puts parked rows back into their lanes at their old places, due at once, under
-    /// the same transaction ids, with their attempts. Returns how many there were; rows
-    /// in another state stay as they are.
+    /// the same transaction ids and with their first attempts, their count of attempts
+    /// at 0. Returns how many there were; rows in another state stay as they are.
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError>;
 
     /// Removes parked rows for good. Returns how many there were; their keys are free.
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError>;
+
+    /// Puts `with` at the place of a parked row, which is removed: a new row, with its
+    /// own key, transaction id and no attempts, due when it was created. The lane stays
+    /// that of the old row. False, and nothing written, where the row is not parked or
+    /// another row has the new key.
+    async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError>;
 
     /// What became of rows since `after`, in the order in which it was written.
     async fn outcomes(
@@ -157,6 +173,17 @@ pub enum ListState {
     Shadow,
     /// Sent, as far as the records reach back.
     Sent,
+}
+
+/// Rows that are parked for one kind of reason.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ParkedRows {
+    /// The kind.
+    pub code: ParkCode,
+    /// How many.
+    pub rows: u64,
+    /// When the oldest of them was decided.
+    pub oldest: Timestamp,
 }
 
 /// How much is in the queue.

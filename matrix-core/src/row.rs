@@ -39,6 +39,10 @@ pub struct RowBody {
     pub address: Address,
     /// The event that this row answers, if one caused it.
     pub cause: Option<OwnedEventId>,
+    /// When that event was sent, where it was old when it came. A store that is gone or
+    /// was restored from a backup may have answered it since then.
+    #[serde(default)]
+    pub caused_at: Option<Timestamp>,
     /// After this the row is not sent but parked.
     pub deadline: Option<Timestamp>,
     /// What the lane does when this row cannot be sent.
@@ -119,6 +123,8 @@ pub enum OrderPolicy {
     /// The row is parked and the lane goes on.
     #[default]
     GoOn,
+    /// The row is parked and the lane waits until a person decided about it.
+    Block,
 }
 
 /// The host's name for a message, or a part of one.
@@ -251,11 +257,15 @@ pub enum ParkCode {
     Expired,
     /// The homeserver failed on this row again and again, and not on others.
     ServerError,
+    /// Whether it was sent is not known, and the room's history cannot tell any more.
+    UnknownOutcome,
+    /// The row it edits, redacts or reacts to was not sent.
+    Dependency,
 }
 
 impl ParkCode {
     /// Every kind, so that each is counted from 0.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Unreadable,
         Self::Handler,
         Self::Panic,
@@ -267,6 +277,8 @@ impl ParkCode {
         Self::NotFound,
         Self::Expired,
         Self::ServerError,
+        Self::UnknownOutcome,
+        Self::Dependency,
     ];
 
     /// Its name in a store and in metrics.
@@ -284,6 +296,8 @@ impl ParkCode {
             Self::NotFound => "not_found",
             Self::Expired => "expired",
             Self::ServerError => "server_error",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::Dependency => "dependency",
         }
     }
 

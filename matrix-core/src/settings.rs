@@ -28,6 +28,8 @@ pub struct Settings {
     pub records_max: u64,
     /// How many parked events are kept, at most.
     pub parked_events_max: u64,
+    /// How many parked rows are kept, at most.
+    pub parked_rows_max: u64,
     /// How many requests that send are under way at once. Beyond some eight a
     /// homeserver gives longer waits, not more throughput.
     pub in_flight: usize,
@@ -59,6 +61,7 @@ impl Default for Settings {
             records_ttl: 30 * DAY,
             records_max: 100_000,
             parked_events_max: 10_000,
+            parked_rows_max: 100_000,
             in_flight: 8,
             rows_per_lane: 32,
             claim_ttl: Duration::from_secs(10 * 60),

@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    Account, Clock, EventHandler, HealthBoard, Identity, Policy, Random, Sender, Settings, Store,
-    Timestamp,
+    Account, Clock, EventHandler, HealthBoard, Identity, Policy, Random, RoomHistory, Sender,
+    Settings, Store, Timestamp,
 };
 
 pub(crate) struct Shared {
@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) handler: Arc<dyn EventHandler>,
     pub(crate) sender: Arc<dyn Sender>,
+    pub(crate) history: Arc<dyn RoomHistory>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) policy: watch::Receiver<Arc<Policy>>,
@@ -48,6 +49,7 @@ impl Shared {
             identity,
             store,
             sender,
+            history,
             handler,
             clock,
             random,
@@ -60,6 +62,7 @@ impl Shared {
             store,
             handler,
             sender,
+            history,
             clock,
             random,
             policy,

@@ -56,6 +56,8 @@ pub struct RoomBatch {
     pub state: Vec<RawJson>,
     /// Whether events are missing before the timeline.
     pub limited: bool,
+    /// Where the room's history goes on backwards, before the timeline.
+    pub prev_batch: Option<String>,
 }
 
 /// Our place in a room, as the source tells it.
@@ -87,6 +89,14 @@ pub enum SourceError {
     Account {
         /// What is wrong with it.
         trouble: AccountTrouble,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What was asked for is refused, and will be: we are not in the room any more, or
+    /// its history is hidden from us.
+    #[error("the homeserver refuses")]
+    Refused {
         /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use ruma::{OwnedEventId, RoomId};
 
 use crate::{
-    Account, Batch, Checkpoint, CommitOutcome, Fence, HostLink, InboxEvent, InboxLane, LeaseName,
-    Membership, OutboundQueue, ParkedEvent, RoomFacts, SourceId, StoreError, Timestamp, ValueKey,
+    Account, Batch, Checkpoint, CommitOutcome, Fence, HostLink, InboxEntry, InboxLane, LeaseName,
+    Membership, OutboundQueue, ParkedEvent, ParkedEventId, RoomFacts, SourceId, StoreError,
+    Timestamp, ValueKey,
 };
 
 /// Keeps positions, marks, the inbox, facts about rooms, values and leases.
@@ -46,8 +47,14 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// Checked in this order: the owner (the lease was not released or taken over under
     /// another fence; that it ran out does not matter while nobody else took it), the
-    /// source's generation, and that the inbox events exist and are `account`'s. An
-    /// applied [`advance`](Batch::advance) makes the generation one larger.
+    /// source's generation, that the inbox entries exist and are `account`'s and the
+    /// gaps to fill are the first of their rooms, and that the parked events exist and
+    /// are `account`'s. An applied [`advance`](Batch::advance) makes the generation one
+    /// larger.
+    ///
+    /// A room's inbox has the order of the commits, and within a batch that of its
+    /// entries; only a [fill](crate::GapFill) puts entries before others, right behind
+    /// its gap.
     ///
     /// Rows whose key is there already (waiting, parked, shadow or sent and not yet
     /// pruned) are left as they are. Order within a lane is the order of the commits,
@@ -80,7 +87,7 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// How many rooms of `account` are encrypted.
     async fn encrypted_rooms(&self, account: &Account) -> Result<u64, StoreError>;
 
-    /// Up to `limit` rooms with inbox events, after the room `after`, by room id.
+    /// Up to `limit` rooms with inbox entries, after the room `after`, by room id.
     async fn inbox_lanes(
         &self,
         account: &Account,
@@ -88,18 +95,19 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<InboxLane>, StoreError>;
 
-    /// The first `limit` inbox events of `room`, in their order.
+    /// The first `limit` inbox entries of `room`, in their order.
     async fn inbox(
         &self,
         account: &Account,
         room: &RoomId,
         limit: usize,
-    ) -> Result<Vec<InboxEvent>, StoreError>;
+    ) -> Result<Vec<InboxEntry>, StoreError>;
 
-    /// The newest `limit` parked events, newest first.
+    /// Up to `limit` parked events that are older than `before`, newest first.
     async fn parked_events(
         &self,
         account: &Account,
+        before: Option<ParkedEventId>,
         limit: usize,
     ) -> Result<Vec<ParkedEvent>, StoreError>;
 
@@ -176,6 +184,9 @@ pub struct PruneLimits {
     pub records_max: u64,
     /// At most this many parked events stay, the newest.
     pub parked_events_max: u64,
+    /// At most about this many parked rows stay, the newest. Those that block their lane
+    /// stay whatever the number: each lane has one at most.
+    pub parked_rows_max: u64,
 }
 
 /// What was forgotten.
@@ -187,6 +198,8 @@ pub struct Pruned {
     pub records: u64,
     /// Parked events.
     pub parked_events: u64,
+    /// Parked rows.
+    pub parked_rows: u64,
 }
 
 /// A backend that is both sides of one database.

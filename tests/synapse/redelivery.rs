@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use matrix_bridge::ruma::RoomId;
 use matrix_bridge::{
-    Client, ClientSender, Command, Context, Engine, HandlerError, History, Parts, Policy, Position,
-    Reply, RoomMode, Rooms, Router, Source, SourceBatch, SourceError, SourceId, SqliteStore,
-    StateStore as _, SyncSettings, SyncSource, SystemClock, SystemRandom,
+    Client, ClientHistory, ClientSender, Command, Context, Engine, HandlerError, History, Parts,
+    Policy, Position, Reply, RoomMode, Rooms, Router, Source, SourceBatch, SourceError, SourceId,
+    SqliteStore, StateStore as _, SyncSettings, SyncSource, SystemClock, SystemRandom,
 };
 use matrix_bridge_testkit::synapse::Account;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +70,8 @@ impl Parlor<'_> {
         let engine = Engine::new(Parts {
             identity: client.identity().clone(),
             store: store.clone(),
-            sender: Arc::new(ClientSender::new(client)),
+            sender: Arc::new(ClientSender::new(client.clone())),
+            history: Arc::new(ClientHistory::new(client)),
             handler: Arc::new(self.handler()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),

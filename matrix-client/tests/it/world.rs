@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use matrix_bridge_client::{Client, ClientSender, SyncSettings, SyncSource};
+use matrix_bridge_client::{Client, ClientHistory, ClientSender, SyncSettings, SyncSource};
 use matrix_bridge_core::{
     Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler, HandlerError,
     Health, ListState, MemoryStore, OutboundQueue, ParkReason, Parts, Policy, Random, Reply,
@@ -128,6 +128,7 @@ impl World {
             identity: client.identity().clone(),
             store: store.unwrap_or_else(|| self.store.clone()),
             sender: Arc::new(ClientSender::new(client.clone())),
+            history: Arc::new(ClientHistory::new(client.clone())),
             handler,
             clock: Arc::new(self.clock),
             random: self.random.clone() as Arc<dyn Random>,

@@ -1,52 +1,109 @@
-//! Events that are received and not yet handled.
+//! What is received and not yet handled.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::{OwnedRoomId, RoomId};
 
-use crate::{Account, InboxEvent, InboxId, InboxLane, InboxRetry, NewInboxEvent};
+use crate::{
+    Account, GapFill, InboxEntry, InboxId, InboxItem, InboxLane, InboxRetry, NewInboxEntry,
+};
 
 /// The inboxes of all accounts.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    events: BTreeMap<InboxId, (Account, NewInboxEvent)>,
-    /// Ids are never used again: a late commit must not settle another event.
+    entries: BTreeMap<InboxId, Held>,
+    rooms: BTreeMap<(Account, OwnedRoomId), BTreeSet<Place>>,
+    /// Ids are never used again: a late commit must not settle another entry.
     last_id: InboxId,
 }
 
+/// Where an entry stands among those of its room. A new entry's first part is its id;
+/// what fills a gap is put below all others.
+type Place = (i64, InboxId);
+
+#[derive(Debug)]
+struct Held {
+    account: Account,
+    order: i64,
+    entry: NewInboxEntry,
+}
+
 impl Inbox {
-    /// Whether that event is in the inbox of that account.
+    /// Whether that entry is in the inbox of that account.
     pub(super) fn has(&self, account: &Account, id: InboxId) -> bool {
-        let event = self.events.get(&id);
-        event.is_some_and(|(owner, _)| owner == account)
+        let held = self.entries.get(&id);
+        held.is_some_and(|held| held.account == *account)
     }
 
-    pub(super) fn push(&mut self, account: Account, event: NewInboxEvent) {
-        self.last_id.0 += 1;
-        self.events.insert(self.last_id, (account, event));
+    /// Whether that entry is a gap and the first of its room.
+    pub(super) fn is_open_gap(&self, account: &Account, id: InboxId) -> bool {
+        let gap = self.entries.get(&id).filter(|held| {
+            held.account == *account && matches!(held.entry.item, InboxItem::Gap(_))
+        });
+        gap.is_some_and(|held| {
+            let room = (account.clone(), held.entry.room.clone());
+            let first = self.rooms.get(&room).and_then(BTreeSet::first);
+            first.is_some_and(|(_, first)| *first == id)
+        })
+    }
+
+    pub(super) fn push(&mut self, account: Account, entry: NewInboxEntry) {
+        let order = self.last_id.0.cast_signed() + 1;
+        self.insert(account, order, entry);
     }
 
     pub(super) fn put_off(&mut self, retry: InboxRetry) {
         let InboxRetry { id, attempts, due } = retry;
-        if let Some((_, event)) = self.events.get_mut(&id) {
-            event.attempts = attempts;
-            event.due = due;
+        if let Some(held) = self.entries.get_mut(&id) {
+            held.entry.attempts = attempts;
+            held.entry.due = due;
         }
     }
 
     pub(super) fn remove(&mut self, id: InboxId) {
-        self.events.remove(&id);
+        let Some(held) = self.entries.remove(&id) else {
+            return;
+        };
+        let key = (held.account, held.entry.room);
+        if let Some(room) = self.rooms.get_mut(&key) {
+            room.remove(&(held.order, id));
+            if room.is_empty() {
+                self.rooms.remove(&key);
+            }
+        }
     }
 
-    pub(super) fn events(&self, account: &Account, room: &RoomId, limit: usize) -> Vec<InboxEvent> {
-        self.of(account)
-            .filter(|(_, event)| event.room == *room)
-            .take(limit)
-            .map(|(id, event)| InboxEvent {
-                id,
-                event: event.clone(),
-            })
-            .collect()
+    /// The gap is the first of its room: it moves down to make place for what fills it.
+    pub(super) fn fill(&mut self, fill: GapFill) {
+        let GapFill { gap, entries, rest } = fill;
+        let Some(held) = self.entries.get(&gap) else {
+            return;
+        };
+        let (account, mut entry, order) = (held.account.clone(), held.entry.clone(), held.order);
+        self.remove(gap);
+        let key = (account.clone(), entry.room.clone());
+        let first = self.rooms.get(&key).and_then(BTreeSet::first);
+        let before = first.map_or(order, |(order, _)| *order);
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        for (order, entry) in (before.saturating_sub(count)..).zip(entries) {
+            self.insert(account.clone(), order, entry);
+        }
+        if let Some(rest) = rest {
+            entry.item = InboxItem::Gap(rest);
+            let order = before.saturating_sub(count).saturating_sub(1);
+            self.insert_as(gap, account, order, entry);
+        }
+    }
+
+    pub(super) fn first(&self, account: &Account, room: &RoomId, limit: usize) -> Vec<InboxEntry> {
+        let places = self.rooms.get(&(account.clone(), room.to_owned()));
+        let ids = places.into_iter().flatten().take(limit).map(|(_, id)| *id);
+        let held = ids.filter_map(|id| Some((id, self.entries.get(&id)?)));
+        held.map(|(id, held)| InboxEntry {
+            id,
+            entry: held.entry.clone(),
+        })
+        .collect()
     }
 
     pub(super) fn lanes(
@@ -55,25 +112,32 @@ impl Inbox {
         after: Option<&RoomId>,
         limit: usize,
     ) -> Vec<InboxLane> {
-        let mut lanes: BTreeMap<OwnedRoomId, InboxLane> = BTreeMap::new();
-        for (_, event) in self.of(account) {
-            let lane = lanes.entry(event.room.clone());
-            let lane = lane.or_insert_with(|| InboxLane {
-                room: event.room.clone(),
-                events: 0,
-                oldest: event.received,
-            });
-            lane.events += 1;
-        }
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let lanes = lanes.range::<RoomId, _>((start, Bound::Unbounded));
-        lanes.map(|(_, lane)| lane.clone()).take(limit).collect()
+        let of_account = self.rooms.iter().filter(|((of, _), _)| of == account);
+        let later = of_account.filter(|((_, room), _)| after.is_none_or(|after| **room > *after));
+        let lane = |((_, room), places): (&(Account, OwnedRoomId), &BTreeSet<Place>)| {
+            let (_, first) = places.first()?;
+            Some(InboxLane {
+                room: room.clone(),
+                entries: places.len() as u64,
+                oldest: self.entries.get(first)?.entry.received,
+            })
+        };
+        later.filter_map(lane).take(limit).collect()
     }
 
-    fn of(&self, account: &Account) -> impl Iterator<Item = (InboxId, &NewInboxEvent)> {
-        self.events
-            .iter()
-            .filter(move |(_, (owner, _))| owner == account)
-            .map(|(id, (_, event))| (*id, event))
+    fn insert(&mut self, account: Account, order: i64, entry: NewInboxEntry) {
+        self.last_id.0 += 1;
+        self.insert_as(self.last_id, account, order, entry);
+    }
+
+    fn insert_as(&mut self, id: InboxId, account: Account, order: i64, entry: NewInboxEntry) {
+        let room = (account.clone(), entry.room.clone());
+        self.rooms.entry(room).or_default().insert((order, id));
+        let held = Held {
+            account,
+            order,
+            entry,
+        };
+        self.entries.insert(id, held);
     }
 }

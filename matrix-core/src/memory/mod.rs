@@ -24,10 +24,11 @@ use ruma::{EventId, OwnedEventId, RoomId};
 
 use self::state::State;
 use crate::{
-    Account, Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, HostLink, InboxEvent,
-    InboxLane, LeaseName, LeaseOutcome, LeaseRequest, ListState, Membership, OutboundQueue,
-    Outcome, OutcomeCursor, ParkedEvent, PruneLimits, Pruned, QueueDepth, RoomFacts, Row, RowId,
-    Settled, Settlement, SourceId, StateStore, StoreError, StoreErrorKind, Timestamp, ValueKey,
+    Account, Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, HostLink, InboxEntry,
+    InboxLane, LeaseName, LeaseOutcome, LeaseRequest, ListState, Membership, NewRow, OutboundQueue,
+    Outcome, OutcomeCursor, ParkedEvent, ParkedEventId, ParkedRows, PruneLimits, Pruned,
+    QueueDepth, RoomFacts, Row, RowId, RowKey, Settled, Settlement, SourceId, StateStore,
+    StoreError, StoreErrorKind, Timestamp, ValueKey,
 };
 
 /// Keeps everything in memory, for tests and for trying things out.
@@ -147,19 +148,20 @@ impl StateStore for MemoryStore {
         account: &Account,
         room: &RoomId,
         limit: usize,
-    ) -> Result<Vec<InboxEvent>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         self.call("reading the inbox", |state| {
-            state.inbox.events(account, room, limit)
+            state.inbox.first(account, room, limit)
         })
     }
 
     async fn parked_events(
         &self,
         account: &Account,
+        before: Option<ParkedEventId>,
         limit: usize,
     ) -> Result<Vec<ParkedEvent>, StoreError> {
         self.call("reading parked events", |state| {
-            state.parked_events(account, limit)
+            state.parked_events(account, before, limit)
         })
     }
 
@@ -226,12 +228,24 @@ impl OutboundQueue for MemoryStore {
         })
     }
 
+    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        self.call("reading rows", |state| state.queue.rows(keys))
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRows>, StoreError> {
+        self.call("counting parked rows", |state| state.queue.parked())
+    }
+
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError> {
         self.call("requeueing rows", |state| state.queue.requeue(rows, now))
     }
 
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError> {
         self.call("discarding rows", |state| state.queue.discard(rows))
+    }
+
+    async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError> {
+        self.call("replacing a row", |state| state.queue.replace(row, with))
     }
 
     async fn outcomes(

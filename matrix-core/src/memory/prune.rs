@@ -1,6 +1,11 @@
 //! Forgetting what is past its age or count.
 
-use super::{queue::Queue, state::State};
+use std::collections::BTreeSet;
+
+use super::{
+    queue::{Entry, Queue},
+    state::State,
+};
 use crate::{PruneLimits, Pruned, RowId, RowState, Timestamp};
 
 impl State {
@@ -11,6 +16,7 @@ impl State {
             records_before,
             records_max,
             parked_events_max,
+            parked_rows_max,
         } = limits;
         let rooms = &self.rooms;
         let marks = self.marks.prune(marks_before, marks_max, |account, event| {
@@ -25,6 +31,7 @@ impl State {
         Pruned {
             marks,
             records: sent + shadow,
+            parked_rows: queue.prune_parked(parked_rows_max),
             parked_events: self.prune_parked(parked_events_max),
         }
     }
@@ -32,7 +39,9 @@ impl State {
     fn prune_parked(&mut self, max: u64) -> u64 {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let excess = self.parked.len().saturating_sub(max);
-        self.parked.drain(..excess);
+        for _ in 0..excess {
+            self.parked.pop_first();
+        }
         excess as u64
     }
 }
@@ -41,10 +50,28 @@ impl Queue {
     /// Removes the rows of one kind that are from before `before` and the oldest of
     /// those beyond `max`. Returns how many.
     fn prune(&mut self, is_kind: fn(&RowState) -> bool, before: Timestamp, max: u64) -> u64 {
-        let of_kind = self
-            .rows
-            .iter()
-            .filter(|(_, entry)| is_kind(&entry.row.state));
+        self.prune_where(|entry| is_kind(&entry.row.state), before, max)
+    }
+
+    /// Removes the oldest parked rows beyond `max` that do not block their lane.
+    fn prune_parked(&mut self, max: u64) -> u64 {
+        let parked = self.rows.values().filter(|entry| entry.is_parked()).count() as u64;
+        let blocking = self.blocking.values().map(BTreeSet::len).sum::<usize>() as u64;
+        let may_stay = max.saturating_sub(blocking).min(parked);
+        self.prune_where(
+            |entry| entry.is_parked() && !entry.blocks(),
+            Timestamp(0),
+            may_stay,
+        )
+    }
+
+    fn prune_where(
+        &mut self,
+        is_meant: impl Fn(&Entry) -> bool,
+        before: Timestamp,
+        max: u64,
+    ) -> u64 {
+        let of_kind = self.rows.iter().filter(|(_, entry)| is_meant(entry));
         let mut oldest_first: Vec<(Timestamp, RowId)> =
             of_kind.map(|(id, entry)| (entry.settled, *id)).collect();
         oldest_first.sort();

@@ -8,8 +8,8 @@ use std::{
 
 use super::record::{Links, Outcomes};
 use crate::{
-    Claim, ClaimRequest, ClaimToken, Disposition, LaneId, ListState, NewRow, OutcomeResult,
-    QueueDepth, Row, RowId, RowKey, RowState, Timestamp,
+    Claim, ClaimRequest, ClaimToken, Disposition, LaneId, ListState, NewRow, OrderPolicy,
+    OutcomeResult, ParkCode, ParkedRows, QueueDepth, Row, RowId, RowKey, RowState, Timestamp,
 };
 
 /// All rows, and what became of them.
@@ -19,6 +19,10 @@ pub(super) struct Queue {
     pub(super) keys: BTreeMap<RowKey, RowId>,
     /// The waiting and claimed rows of each lane. No set is empty.
     pub(super) lanes: BTreeMap<LaneId, BTreeSet<RowId>>,
+    /// The parked rows that block their lane. No set is empty.
+    pub(super) blocking: BTreeMap<LaneId, BTreeSet<RowId>>,
+    /// When the last claim on a lane was settled; a lane without rows has no entry.
+    pub(super) freed: BTreeMap<LaneId, Timestamp>,
     pub(super) outcomes: Outcomes,
     pub(super) links: Links,
     last_row: RowId,
@@ -35,7 +39,7 @@ pub(super) struct Entry {
     pub(super) until: Timestamp,
     /// Whether the current claim was the first to hand it to a sender.
     pub(super) is_first_claim: bool,
-    /// When it came into its present state, if that is sent or shadow.
+    /// When it came into its present state, if that is sent, shadow or parked.
     pub(super) settled: Timestamp,
 }
 
@@ -45,8 +49,17 @@ impl Entry {
         self.row.state = RowState::Waiting { due };
     }
 
-    const fn is_claimed(&self) -> bool {
+    pub(super) const fn is_claimed(&self) -> bool {
         matches!(self.row.state, RowState::Claimed { .. })
+    }
+
+    pub(super) const fn is_parked(&self) -> bool {
+        matches!(self.row.state, RowState::Parked { .. })
+    }
+
+    /// Whether its lane waits for a person.
+    pub(super) fn blocks(&self) -> bool {
+        self.is_parked() && self.row.body.order == OrderPolicy::Block
     }
 
     const fn is_listed_as(&self, which: ListState) -> bool {
@@ -64,6 +77,15 @@ impl Entry {
 impl Queue {
     /// Takes a row in. A key that is there in any state changes nothing.
     pub(super) fn enqueue(&mut self, row: NewRow, now: Timestamp) {
+        if self.keys.contains_key(&row.key) {
+            return;
+        }
+        self.last_row.0 += 1;
+        self.enqueue_as(self.last_row, row, now);
+    }
+
+    /// Takes a row in under an id that nobody has.
+    pub(super) fn enqueue_as(&mut self, id: RowId, row: NewRow, now: Timestamp) {
         let NewRow {
             key,
             lane,
@@ -74,12 +96,8 @@ impl Queue {
             disposition,
             created,
         } = row;
-        if self.keys.contains_key(&key) {
-            return;
-        }
-        self.last_row.0 += 1;
-        let id = self.last_row;
         self.keys.insert(key.clone(), id);
+        let is_blocking = body.order == OrderPolicy::Block;
         let state = match disposition {
             Disposition::Send => {
                 self.lanes.entry(lane.clone()).or_default().insert(id);
@@ -89,6 +107,9 @@ impl Queue {
             Disposition::Park(reason) => {
                 let result = OutcomeResult::Parked(reason.clone());
                 self.outcomes.push(key.clone(), now, result);
+                if is_blocking {
+                    self.blocking.entry(lane.clone()).or_default().insert(id);
+                }
                 RowState::Parked { reason }
             }
         };
@@ -128,7 +149,7 @@ impl Queue {
         }
         let mut ready: Vec<(Timestamp, RowId, LaneId)> = Vec::new();
         for (lane, rows) in &self.lanes {
-            let (Some(since), Some(head)) = (self.free_at(rows), self.head(rows)) else {
+            let (Some(since), Some(head)) = (self.free_at(lane, rows), self.head(rows)) else {
                 continue;
             };
             let Row { sender, class, .. } = &head.row;
@@ -175,22 +196,51 @@ impl Queue {
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let lanes = self.lanes.values();
-        lanes.filter_map(|rows| self.free_at(rows)).min()
+        let lanes = self.lanes.iter();
+        lanes
+            .filter_map(|(lane, rows)| self.free_at(lane, rows))
+            .min()
     }
 
-    /// When a lane can be claimed: its head is due, and no claim on any of its rows holds.
-    fn free_at(&self, lane: &BTreeSet<RowId>) -> Option<Timestamp> {
-        let claims = lane
+    /// When a lane can be claimed: its head is due, no claim on any of its rows holds or
+    /// was settled later, and no row before blocks it.
+    fn free_at(&self, lane: &LaneId, rows: &BTreeSet<RowId>) -> Option<Timestamp> {
+        let head = self.head(rows)?;
+        let blocking = self.blocking.get(lane).and_then(BTreeSet::first);
+        if blocking.is_some_and(|first| *first < head.row.id) {
+            return None;
+        }
+        let claims = rows
             .iter()
             .filter_map(|id| self.rows.get(id))
             .filter(|entry| entry.is_claimed())
             .map(|entry| entry.until);
-        claims.chain(Some(self.head(lane)?.due)).max()
+        let freed = self.freed.get(lane).copied();
+        claims.chain(Some(head.due)).chain(freed).max()
     }
 
     fn head(&self, lane: &BTreeSet<RowId>) -> Option<&Entry> {
         self.rows.get(lane.first()?)
+    }
+
+    pub(super) fn rows(&self, keys: &[RowKey]) -> Vec<Option<Row>> {
+        let row = |key| Some(self.rows.get(self.keys.get(key)?)?.row.clone());
+        keys.iter().map(row).collect()
+    }
+
+    pub(super) fn parked(&self) -> Vec<ParkedRows> {
+        let with = |code: ParkCode| {
+            let parked = self.rows.values().filter(move |entry| {
+                matches!(&entry.row.state, RowState::Parked { reason } if reason.code == code)
+            });
+            let created: Vec<Timestamp> = parked.map(|entry| entry.row.created).collect();
+            Some(ParkedRows {
+                code,
+                rows: created.len() as u64,
+                oldest: created.into_iter().min()?,
+            })
+        };
+        ParkCode::ALL.into_iter().filter_map(with).collect()
     }
 
     pub(super) fn depth(&self) -> QueueDepth {

@@ -1,7 +1,9 @@
 //! What becomes of rows: the worker's word, and a person's.
 
 use super::queue::{Entry, Queue};
-use crate::{OutcomeResult, RowId, RowState, Settled, Settlement, Timestamp, Verdict};
+use crate::{
+    LaneId, NewRow, OutcomeResult, RowId, RowState, Settled, Settlement, Timestamp, Verdict,
+};
 
 impl Queue {
     pub(super) fn settle(&mut self, settlements: Vec<Settlement>) -> Settled {
@@ -27,6 +29,8 @@ impl Queue {
         if entry.row.state != (RowState::Claimed { token }) {
             return None;
         }
+        let is_settled = !matches!(verdict, Verdict::Amend(_));
+        let lane = entry.row.lane.clone();
         match verdict {
             Verdict::Retry { due, counted } => {
                 entry.row.attempts += u32::from(counted);
@@ -55,7 +59,23 @@ impl Queue {
             }
             Verdict::Shadow => self.leave_lane(id, RowState::Shadow, at),
         }
+        if is_settled {
+            self.note_freed(&lane, at);
+        }
         Some(())
+    }
+
+    /// Once the last row of a claim is settled, its lane is behind those that waited
+    /// meanwhile.
+    fn note_freed(&mut self, lane: &LaneId, at: Timestamp) {
+        let Some(rows) = self.lanes.get(lane) else {
+            self.freed.remove(lane);
+            return;
+        };
+        let mut held = rows.iter().filter_map(|id| self.rows.get(id));
+        if !held.any(Entry::is_claimed) {
+            self.freed.insert(lane.clone(), at);
+        }
     }
 
     fn leave_lane(&mut self, id: RowId, state: RowState, at: Timestamp) {
@@ -64,6 +84,10 @@ impl Queue {
         };
         entry.row.state = state;
         entry.settled = at;
+        if entry.blocks() {
+            let lane = entry.row.lane.clone();
+            self.blocking.entry(lane).or_default().insert(id);
+        }
         if let Some(lane) = self.lanes.get_mut(&entry.row.lane) {
             lane.remove(&id);
             if lane.is_empty() {
@@ -76,20 +100,44 @@ impl Queue {
     pub(super) fn requeue(&mut self, rows: &[RowId], now: Timestamp) -> u64 {
         let mut requeued = 0;
         for id in rows {
-            if let Some(entry) = self.rows.get_mut(id).filter(|entry| is_parked(entry)) {
+            if let Some(entry) = self.rows.get_mut(id).filter(|entry| entry.is_parked()) {
+                entry.row.attempts = 0;
                 entry.wait_until(now);
                 let lane = self.lanes.entry(entry.row.lane.clone());
                 lane.or_default().insert(*id);
+                self.unblock(*id);
                 requeued += 1;
             }
         }
         requeued
     }
 
+    /// The new row takes over the id, for ids are the order of a lane.
+    pub(super) fn replace(&mut self, id: RowId, with: NewRow) -> bool {
+        let Some(old) = self.rows.get(&id).filter(|entry| entry.is_parked()) else {
+            return false;
+        };
+        if self.keys.contains_key(&with.key) {
+            return false;
+        }
+        let lane = old.row.lane.clone();
+        self.forget(id);
+        let now = with.created;
+        self.enqueue_as(id, NewRow { lane, ..with }, now);
+        true
+    }
+
+    fn unblock(&mut self, id: RowId) {
+        self.blocking.retain(|_, rows| {
+            rows.remove(&id);
+            !rows.is_empty()
+        });
+    }
+
     pub(super) fn discard(&mut self, rows: &[RowId]) -> u64 {
         let mut discarded = 0;
         for id in rows {
-            if self.rows.get(id).is_some_and(is_parked) {
+            if self.rows.get(id).is_some_and(Entry::is_parked) {
                 self.forget(*id);
                 discarded += 1;
             }
@@ -101,10 +149,7 @@ impl Queue {
     pub(super) fn forget(&mut self, id: RowId) {
         if let Some(entry) = self.rows.remove(&id) {
             self.keys.remove(&entry.row.key);
+            self.unblock(id);
         }
     }
-}
-
-const fn is_parked(entry: &Entry) -> bool {
-    matches!(entry.row.state, RowState::Parked { .. })
 }

@@ -1,13 +1,14 @@
 //! Everything in the store, and the one way to change the taking-in side of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use bytes::Bytes;
 use ruma::OwnedEventId;
 
 use super::{inbox::Inbox, lease::Leases, mark::Marks, queue::Queue, room::Rooms};
 use crate::{
-    Account, Advance, Batch, Checkpoint, CommitOutcome, ParkedEvent, SourceId, Stale, ValueKey,
+    Account, Advance, Batch, Checkpoint, CommitOutcome, NewParkedEvent, ParkedEvent, ParkedEventId,
+    SourceId, Stale, ValueKey,
 };
 
 /// The contents of the store.
@@ -17,8 +18,8 @@ pub(super) struct State {
     pub(super) marks: Marks,
     pub(super) rooms: Rooms,
     pub(super) inbox: Inbox,
-    /// The oldest first.
-    pub(super) parked: Vec<(Account, ParkedEvent)>,
+    pub(super) parked: BTreeMap<ParkedEventId, (Account, NewParkedEvent)>,
+    last_parked: ParkedEventId,
     values: BTreeMap<ValueKey, Bytes>,
     pub(super) leases: Leases,
     pub(super) queue: Queue,
@@ -34,11 +35,20 @@ impl State {
         self.marks.has(account, event) || self.rooms.is_last_seen(account, event)
     }
 
-    pub(super) fn parked_events(&self, account: &Account, limit: usize) -> Vec<ParkedEvent> {
-        let newest_first = self.parked.iter().rev();
+    pub(super) fn parked_events(
+        &self,
+        account: &Account,
+        before: Option<ParkedEventId>,
+        limit: usize,
+    ) -> Vec<ParkedEvent> {
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = self.parked.range((Bound::Unbounded, end)).rev();
         newest_first
-            .filter(|(owner, _)| owner == account)
-            .map(|(_, event)| event.clone())
+            .filter(|(_, (owner, _))| owner == account)
+            .map(|(id, (_, event))| ParkedEvent {
+                id: *id,
+                event: event.clone(),
+            })
             .take(limit)
             .collect()
     }
@@ -73,8 +83,21 @@ impl State {
         }
         let retried = batch.inbox_retry.iter().map(|retry| retry.id);
         let mut used = batch.inbox_done.iter().copied().chain(retried);
-        used.find(|id| !self.inbox.has(&batch.account, *id))
+        let gone = used.find(|id| !self.inbox.has(&batch.account, *id));
+        let mut filled = batch.fills.iter().map(|fill| fill.gap);
+        let mut unparked = batch.parked_done.iter().copied();
+        gone.or_else(|| filled.find(|id| !self.inbox.is_open_gap(&batch.account, *id)))
             .map(Stale::Inbox)
+            .or_else(|| {
+                unparked
+                    .find(|id| !self.is_parked(&batch.account, *id))
+                    .map(Stale::Parked)
+            })
+    }
+
+    fn is_parked(&self, account: &Account, id: ParkedEventId) -> bool {
+        let event = self.parked.get(&id);
+        event.is_some_and(|(owner, _)| owner == account)
     }
 
     fn write(&mut self, batch: Batch) {
@@ -88,7 +111,9 @@ impl State {
             inbox,
             inbox_done,
             inbox_retry,
+            fills,
             parked,
+            parked_done,
             facts,
             values,
         } = batch;
@@ -107,8 +132,11 @@ impl State {
         for id in inbox_done {
             self.inbox.remove(id);
         }
-        for event in inbox {
-            self.inbox.push(account.clone(), event);
+        for fill in fills {
+            self.inbox.fill(fill);
+        }
+        for entry in inbox {
+            self.inbox.push(account.clone(), entry);
         }
         for room in facts {
             self.rooms.set(account.clone(), room);
@@ -119,8 +147,14 @@ impl State {
                 None => self.values.remove(&change.key),
             };
         }
-        let parked = parked.into_iter().map(|event| (account.clone(), event));
-        self.parked.extend(parked);
+        for id in parked_done {
+            self.parked.remove(&id);
+        }
+        for event in parked {
+            self.last_parked.0 += 1;
+            self.parked
+                .insert(self.last_parked, (account.clone(), event));
+        }
     }
 
     fn advance(&mut self, advance: Advance) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ruma::{OwnedRoomId, RoomId};
 
-use crate::{InboxEvent, InboxId, Timestamp};
+use crate::{InboxEntry, InboxId, Timestamp};
 
 /// Rooms with events in the inbox. Their events are in the store; of each only the
 /// first few are held.
@@ -20,7 +20,7 @@ pub(super) struct Backlog {
 
 #[derive(Debug, Default)]
 struct Room {
-    page: VecDeque<InboxEvent>,
+    page: VecDeque<InboxEntry>,
     running: Option<InboxId>,
 }
 
@@ -71,12 +71,12 @@ impl Backlog {
     }
 
     /// Takes the first held event of `room`.
-    pub(super) fn pop(&mut self, room: &RoomId) -> Option<InboxEvent> {
+    pub(super) fn pop(&mut self, room: &RoomId) -> Option<InboxEntry> {
         self.rooms.get_mut(room)?.page.pop_front()
     }
 
     /// Holds the first events of `room`, as read from the store.
-    pub(super) fn fill(&mut self, room: &RoomId, page: Vec<InboxEvent>) {
+    pub(super) fn fill(&mut self, room: &RoomId, page: Vec<InboxEntry>) {
         if let Some(held) = self.rooms.get_mut(room) {
             held.page = page.into();
         }

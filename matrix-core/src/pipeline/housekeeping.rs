@@ -50,5 +50,6 @@ fn prune_limits(shared: &Shared, now: Timestamp) -> PruneLimits {
         records_before: now - settings.records_ttl,
         records_max: settings.records_max,
         parked_events_max: settings.parked_events_max,
+        parked_rows_max: settings.parked_rows_max,
     }
 }

@@ -29,7 +29,7 @@ impl Pipeline {
             let is_last = lanes.len() < LANES;
             after = lanes.last().map(|lane| lane.room.clone());
             for lane in lanes {
-                self.inbox_waiting += lane.events;
+                self.inbox_waiting += lane.entries;
                 self.backlog.add(lane.room);
             }
             if is_last {
@@ -58,8 +58,8 @@ impl Pipeline {
                     event
                 }
             };
-            if event.event.due > now {
-                self.backlog.delay(room, event.event.due);
+            if event.entry.due > now {
+                self.backlog.delay(room, event.entry.due);
                 continue;
             }
             let work = Work::from_inbox(&event).ok_or_else(|| {

@@ -300,7 +300,7 @@ impl Pipeline {
             CommitOutcome::Stale(Stale::Owner) => {
                 return Err(Interrupted::Restart("another engine took over".to_owned()));
             }
-            CommitOutcome::Stale(Stale::Source(_) | Stale::Inbox(_)) => {
+            CommitOutcome::Stale(Stale::Source(_) | Stale::Inbox(_) | Stale::Parked(_)) => {
                 return Err(Interrupted::Restart("the store moved meanwhile".to_owned()));
             }
         }

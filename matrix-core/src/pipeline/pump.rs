@@ -154,6 +154,12 @@ impl Reader {
                     delay,
                 )
             }
+            SourceError::Refused { .. } => (
+                "sync",
+                Status::Failed,
+                "the account may not read here; it is tried again by itself",
+                backoff.max(ACCOUNT_RETRY),
+            ),
             SourceError::Account { trouble, .. } => {
                 ("account", Status::Failed, trouble.advice(), ACCOUNT_RETRY)
             }

@@ -65,6 +65,7 @@ impl<'a> RowMaker<'a> {
                 action,
                 address: Address::Room(room),
                 cause,
+                caused_at: None,
                 deadline: None,
                 order: OrderPolicy::GoOn,
                 link: None,

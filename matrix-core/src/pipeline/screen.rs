@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::work::Work;
 use crate::{
-    Event, History, LastSeen, Membership, ParkedEvent, Policy, RawJson, RoomBatch, RoomFacts,
+    Event, History, LastSeen, Membership, NewParkedEvent, Policy, RawJson, RoomBatch, RoomFacts,
     RoomMode, Section, SourceBatch, Status, StoreError, Timestamp,
     event::Unreadable,
     metrics::{self, Skip},
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Screened {
     /// Events that count as seen and are not handled.
     pub(super) marks: Vec<OwnedEventId>,
-    pub(super) parked: Vec<ParkedEvent>,
+    pub(super) parked: Vec<NewParkedEvent>,
     pub(super) facts: Vec<RoomFacts>,
     /// Events to handle, by room, in order.
     pub(super) work: BTreeMap<OwnedRoomId, VecDeque<Work>>,
@@ -196,7 +196,7 @@ impl Screen<'_> {
         };
         if self.is_new(&event_id) && self.policy.mode(&facts.room) != RoomMode::Off {
             self.out.marks.push(event_id.clone());
-            self.out.parked.push(ParkedEvent {
+            self.out.parked.push(NewParkedEvent {
                 room: facts.room.clone(),
                 event_id: Some(event_id),
                 raw,

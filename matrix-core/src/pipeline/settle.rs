@@ -10,7 +10,7 @@ use super::{
     rows::RowMaker,
     work::{Outcome, Work},
 };
-use crate::{Effects, ParkedEvent, StoreError, Timestamp, shared::Shared};
+use crate::{Effects, NewParkedEvent, StoreError, Timestamp, shared::Shared};
 
 /// Puts what a batch's rooms came to into the draft. Returns the rooms that go on from
 /// the inbox, and whether their first event is being handled at this moment.
@@ -52,7 +52,7 @@ pub(super) async fn apply(
     let effects = match outcome {
         Outcome::Done(effects) => effects,
         Outcome::Park(reason, effects) => {
-            draft.parked.push(ParkedEvent {
+            draft.parked.push(NewParkedEvent {
                 room: work.room(),
                 event_id: Some(work.event.id().to_owned()),
                 raw: work.event.raw().clone(),

@@ -8,8 +8,8 @@ use ruma::OwnedRoomId;
 use tracing::Instrument;
 
 use crate::{
-    Context, Effects, Event, HandlerError, InboxEvent, NewInboxEvent, ParkCode, ParkReason,
-    Timestamp, ValueKey, chain, handler::Advice, metrics, shared::Shared,
+    Context, Effects, Event, HandlerError, InboxEntry, InboxItem, NewInboxEntry, ParkCode,
+    ParkReason, Timestamp, ValueKey, chain, handler::Advice, metrics, shared::Shared,
 };
 
 /// An event that is to be handled.
@@ -56,16 +56,18 @@ impl Work {
     }
 
     /// Work from the inbox; `None` if the stored event cannot be read.
-    pub(crate) fn from_inbox(stored: &InboxEvent) -> Option<Self> {
-        let NewInboxEvent {
+    pub(crate) fn from_inbox(stored: &InboxEntry) -> Option<Self> {
+        let NewInboxEntry {
             room,
-            event_id: _,
-            raw,
+            item,
             received,
             is_catch_up,
             attempts,
             due: _,
-        } = &stored.event;
+        } = &stored.entry;
+        let InboxItem::Event { event_id: _, raw } = item else {
+            return None;
+        };
         let event = Event::read(room, raw).ok()?;
         let sent = event.origin_server_ts().unwrap_or(*received).min(*received);
         Some(Self {
@@ -77,12 +79,14 @@ impl Work {
         })
     }
 
-    /// The same work as an inbox event, to be tried from `due` on.
-    pub(crate) fn into_inbox(self, attempts: u32, due: Timestamp) -> NewInboxEvent {
-        NewInboxEvent {
+    /// The same work as an inbox entry, to be tried from `due` on.
+    pub(crate) fn into_inbox(self, attempts: u32, due: Timestamp) -> NewInboxEntry {
+        NewInboxEntry {
             room: self.event.room().to_owned(),
-            event_id: self.event.id().to_owned(),
-            raw: self.event.raw().clone(),
+            item: InboxItem::Event {
+                event_id: self.event.id().to_owned(),
+                raw: self.event.raw().clone(),
+            },
             received: self.received,
             is_catch_up: self.is_catch_up,
             attempts,
