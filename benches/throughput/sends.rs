@@ -121,6 +121,7 @@ fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> {
             },
             address: Address::Room(room),
             cause: None,
+            caused_at: None,
             deadline: None,
             order: OrderPolicy::GoOn,
             link: None,

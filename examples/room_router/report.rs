@@ -6,7 +6,7 @@ use std::{
 };
 
 use matrix_bridge::{
-    Account, Action, ListState, OutboundQueue as _, ParkedEvent, Row, RowId, RowState,
+    Account, Action, ListState, NewParkedEvent, OutboundQueue as _, Row, RowId, RowState,
     SqliteConfig, SqliteStore, StateStore as _, StoreError, Target, Timestamp, ruma::OwnedUserId,
 };
 use serde::{Deserialize, Serialize};
@@ -83,9 +83,11 @@ async fn parked(
         return Ok(());
     };
     let account = Account::from(&*user);
-    let events = store.parked_events(&account, usize::from(u16::MAX)).await;
-    for event in events.map_err(Stopped::Store)?.iter().rev() {
-        line(out, &EventLine::of(event))?;
+    let events = store
+        .parked_events(&account, None, usize::from(u16::MAX))
+        .await;
+    for parked in events.map_err(Stopped::Store)?.iter().rev() {
+        line(out, &EventLine::of(&parked.event))?;
     }
     Ok(())
 }
@@ -200,7 +202,7 @@ struct EventLine<'a> {
 }
 
 impl<'a> EventLine<'a> {
-    fn of(event: &'a ParkedEvent) -> Self {
+    fn of(event: &'a NewParkedEvent) -> Self {
         Self {
             room: event.room.as_str(),
             event: event.event_id.as_ref().map(|id| id.as_str()),

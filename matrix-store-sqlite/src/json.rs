@@ -1,6 +1,7 @@
 //! JSON as bytes in a column.
 
-use matrix_bridge_core::{RawJson, RowBody};
+use matrix_bridge_core::RawJson;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::fault::Fault;
 
@@ -9,12 +10,12 @@ pub(crate) fn raw(bytes: Vec<u8>) -> Result<RawJson, Box<dyn std::error::Error +
     Ok(RawJson::new(String::from_utf8(bytes)?)?)
 }
 
-/// What a row sends.
-pub(crate) fn body(bytes: &[u8]) -> serde_json::Result<RowBody> {
+/// A value of ours that is kept as one.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(bytes)
 }
 
-/// The column of what a row sends.
-pub(crate) fn encode(body: &RowBody) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(body).map_err(|error| Fault::Invalid(error.into()))
+/// The column of a value of ours that is kept as one.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| Fault::Invalid(error.into()))
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use matrix_bridge_core::{
-    Claim, ClaimRequest, ListState, OutboundQueue, Outcome, OutcomeCursor, QueueDepth, Row, RowId,
-    Settled, Settlement, StoreError, Timestamp,
+    Claim, ClaimRequest, ListState, NewRow, OutboundQueue, Outcome, OutcomeCursor, ParkedRows,
+    QueueDepth, Row, RowId, RowKey, Settled, Settlement, StoreError, Timestamp,
 };
 
 use crate::{
@@ -48,6 +48,18 @@ impl OutboundQueue for SqliteStore {
         .await
     }
 
+    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        let keys = keys.to_vec();
+        self.read("reading rows", move |connection| {
+            report::rows(connection, &keys)
+        })
+        .await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRows>, StoreError> {
+        self.read("counting parked rows", report::parked).await
+    }
+
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError> {
         let rows = rows.to_vec();
         self.write_as_anyone("requeueing rows", move |work| {
@@ -60,6 +72,13 @@ impl OutboundQueue for SqliteStore {
         let rows = rows.to_vec();
         self.write_as_anyone("discarding rows", move |work| {
             person::discard(work.connection, &rows)
+        })
+        .await
+    }
+
+    async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError> {
+        self.write_as_anyone("replacing a row", move |work| {
+            person::replace(work.connection, row, with)
         })
         .await
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_bridge_core::{
-    Account, Batch, Checkpoint, CommitOutcome, Fence, HostLink, InboxEvent, InboxLane, LeaseName,
-    LeaseOutcome, LeaseRequest, Membership, ParkedEvent, PruneLimits, Pruned, RoomFacts, SourceId,
-    StateStore, StoreError, ValueKey,
+    Account, Batch, Checkpoint, CommitOutcome, Fence, HostLink, InboxEntry, InboxLane, LeaseName,
+    LeaseOutcome, LeaseRequest, Membership, ParkedEvent, ParkedEventId, PruneLimits, Pruned,
+    RoomFacts, SourceId, StateStore, StoreError, ValueKey,
     ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId},
 };
 
@@ -116,11 +116,11 @@ impl StateStore for SqliteStore {
         account: &Account,
         room: &RoomId,
         limit: usize,
-    ) -> Result<Vec<InboxEvent>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         let account = account.clone();
         let room = room.to_owned();
         self.read("reading the inbox", move |connection| {
-            inbox::events(connection, &account, &room, limit)
+            inbox::entries(connection, &account, &room, limit)
         })
         .await
     }
@@ -128,11 +128,12 @@ impl StateStore for SqliteStore {
     async fn parked_events(
         &self,
         account: &Account,
+        before: Option<ParkedEventId>,
         limit: usize,
     ) -> Result<Vec<ParkedEvent>, StoreError> {
         let account = account.clone();
         self.read("reading parked events", move |connection| {
-            parked::newest(connection, &account, limit)
+            parked::newest(connection, &account, before, limit)
         })
         .await
     }

@@ -12,11 +12,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_bridge_core::{
-    Account, Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, HostLink, InboxEvent,
-    InboxLane, LeaseName, LeaseOutcome, LeaseRequest, ListState, Membership, OutboundQueue,
-    Outcome, OutcomeCursor, ParkedEvent, PruneLimits, Pruned, QueueDepth, RoomFacts, Row, RowId,
-    Settled, Settlement, SourceId, StateStore, Store, StoreError, StoreErrorKind, Timestamp,
-    ValueKey,
+    Account, Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, HostLink, InboxEntry,
+    InboxLane, LeaseName, LeaseOutcome, LeaseRequest, ListState, Membership, NewRow, OutboundQueue,
+    Outcome, OutcomeCursor, ParkedEvent, ParkedEventId, ParkedRows, PruneLimits, Pruned,
+    QueueDepth, RoomFacts, Row, RowId, RowKey, Settled, Settlement, SourceId, StateStore, Store,
+    StoreError, StoreErrorKind, Timestamp, ValueKey,
     ruma::{EventId, OwnedEventId, RoomId},
 };
 
@@ -239,7 +239,7 @@ impl<S: StoreScript> StateStore for ScriptedStore<S> {
         account: &Account,
         room: &RoomId,
         limit: usize,
-    ) -> Result<Vec<InboxEvent>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         let call = self.inner.inbox(account, room, limit);
         self.call("reading the inbox", call).await
     }
@@ -247,9 +247,10 @@ impl<S: StoreScript> StateStore for ScriptedStore<S> {
     async fn parked_events(
         &self,
         account: &Account,
+        before: Option<ParkedEventId>,
         limit: usize,
     ) -> Result<Vec<ParkedEvent>, StoreError> {
-        let call = self.inner.parked_events(account, limit);
+        let call = self.inner.parked_events(account, before, limit);
         self.call("reading parked events", call).await
     }
 
@@ -322,6 +323,16 @@ impl<S: StoreScript> OutboundQueue for ScriptedStore<S> {
         self.call("listing rows", call).await
     }
 
+    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        let call = self.inner.rows(keys);
+        self.call("reading rows", call).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRows>, StoreError> {
+        let call = self.inner.parked();
+        self.call("counting parked rows", call).await
+    }
+
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError> {
         let call = self.inner.requeue(rows, now);
         self.call("requeueing rows", call).await
@@ -330,6 +341,11 @@ impl<S: StoreScript> OutboundQueue for ScriptedStore<S> {
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError> {
         let call = self.inner.discard(rows);
         self.call("discarding rows", call).await
+    }
+
+    async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError> {
+        let call = self.inner.replace(row, with);
+        self.call("replacing a row", call).await
     }
 
     async fn outcomes(

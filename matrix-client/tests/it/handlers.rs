@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use matrix_bridge_core::{
-    Account, Context, Effects, Event, HandlerError, ParkCode, ParkedEvent, StateStore,
+    Account, Context, Effects, Event, HandlerError, NewParkedEvent, ParkCode, StateStore,
 };
 use matrix_bridge_testkit::homeserver::Fault;
 use tokio::time::Instant;
 
 use crate::world::{Setup, World, pass};
 
-async fn parked(world: &World) -> Vec<ParkedEvent> {
-    world
-        .store
-        .parked_events(&Account::new(&world.bot.user_id), 100)
-        .await
+async fn parked(world: &World) -> Vec<NewParkedEvent> {
+    let account = Account::new(&world.bot.user_id);
+    let parked = world.store.parked_events(&account, None, 100).await;
+    parked
         .unwrap()
+        .into_iter()
+        .map(|parked| parked.event)
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]

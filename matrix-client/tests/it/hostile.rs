@@ -39,18 +39,18 @@ async fn whatever_stands_in_an_event_the_room_goes_on() {
     assert_eq!(world.until_said(&room, 1).await, ["pong"]);
     let parked = world
         .store
-        .parked_events(&Account::new(&world.bot.user_id), 100)
+        .parked_events(&Account::new(&world.bot.user_id), None, 100)
         .await
         .unwrap();
     assert!(
         parked
             .iter()
-            .all(|event| event.reason.code == ParkCode::Unreadable),
+            .all(|parked| parked.event.reason.code == ParkCode::Unreadable),
         "{parked:?}"
     );
     let mut ids: Vec<_> = parked
         .iter()
-        .map(|event| event.event_id.as_ref().unwrap().as_str())
+        .map(|parked| parked.event.event_id.as_ref().unwrap().as_str())
         .collect();
     ids.sort_unstable();
     assert_eq!(ids, ["$h1", "$h8", "$h9"]);

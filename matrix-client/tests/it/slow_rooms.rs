@@ -125,5 +125,5 @@ async fn a_stop_does_not_wait_for_a_stuck_handler() {
         .store
         .inbox_lanes(&Account::new(&world.bot.user_id), None, 10)
         .await;
-    assert_eq!(lanes.unwrap()[0].events, 2);
+    assert_eq!(lanes.unwrap()[0].entries, 2);
 }

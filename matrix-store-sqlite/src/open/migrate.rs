@@ -8,7 +8,10 @@ use super::{error::OpenError, path};
 use crate::{connection::APPLICATION_ID, fault::Reason};
 
 /// Append only: a step that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_init.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_init.sql"),
+    include_str!("../../migrations/0002_gaps_and_blocked_lanes.sql"),
+];
 
 /// The schema that this version reads and writes.
 pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;

@@ -119,13 +119,15 @@ fn take_over(connection: &mut Connection, file: &Path, found: &Found) -> Result<
     };
     if has_crashed {
         check(connection, file)?;
+    }
+    migrate::migrate(connection).map_err(|error| OpenError::from_sqlite(file, error))?;
+    if has_crashed {
         // The engine's lock proves that the holders of leases and claims are gone and
         // cannot let go of them any more. After an orderly end they stand as they were
         // left.
         tables::lease::clear(connection).map_err(fault)?;
         claim::end_all(connection).map_err(fault)?;
     }
-    migrate::migrate(connection).map_err(|error| OpenError::from_sqlite(file, error))?;
     tables::engine::set_running(connection, true).map_err(fault)
 }
 

@@ -19,10 +19,13 @@ const TOKEN: &str = "UPDATE sequence SET value = value + 1 WHERE name = 'claim' 
 /// A former claim that ran out ends for all its rows, also those not taken now.
 pub(super) const END_FORMER: &str = "\
     UPDATE outbox SET token = NULL WHERE token = (SELECT token FROM lane WHERE lane = ?1)";
+/// As far as the first row that blocks the lane.
 pub(super) const FIRST_ROWS: &str = concat!(
     "SELECT ",
     row::columns!(),
-    " FROM outbox WHERE lane = ?1 AND state = 0 ORDER BY id LIMIT ?2"
+    " FROM outbox WHERE lane = ?1 AND state = 0 AND id < coalesce(( \
+        SELECT id FROM outbox WHERE lane = ?1 AND state = 1 AND blocks = 1 \
+        ORDER BY id LIMIT 1), 9223372036854775807) ORDER BY id LIMIT ?2"
 );
 const TAKE_ROW: &str = "\
     UPDATE outbox SET token = ?2, is_first_claim = first_attempt IS NULL, \
@@ -32,8 +35,11 @@ const TAKE_LANE: &str = "UPDATE lane SET token = ?2, until = ?3, ready = ?3 WHER
 const END_CLAIMED_ROWS: &str = "UPDATE outbox SET token = NULL WHERE token IS NOT NULL";
 const END_CLAIMED_LANES: &str = "\
     UPDATE lane SET token = NULL, until = NULL, \
-    ready = (SELECT due FROM outbox WHERE id = head) WHERE token IS NOT NULL";
-pub(super) const NEXT_DUE: &str = "SELECT ready FROM lane ORDER BY ready LIMIT 1";
+    ready = CASE WHEN ready IS NULL THEN NULL ELSE \
+    (SELECT max(due, coalesce(freed, due)) FROM outbox WHERE id = head) END \
+    WHERE token IS NOT NULL";
+pub(super) const NEXT_DUE: &str =
+    "SELECT ready FROM lane WHERE ready IS NOT NULL ORDER BY ready LIMIT 1";
 
 pub(crate) fn claim(connection: &Connection, request: &ClaimRequest) -> Result<Vec<Claim>, Fault> {
     if request.rows_per_lane == 0 {

@@ -1,22 +1,40 @@
 //! Rows on their way in.
 
 use matrix_bridge_core::{
-    Disposition, Identity, NewRow, OutcomeResult, ParkReason, RowId, Timestamp,
+    Disposition, Identity, NewRow, OrderPolicy, OutcomeResult, ParkReason, RowId, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{lane, outcome, state};
-use crate::{fault::Fault, fields::time, json};
+use crate::{
+    fault::Fault,
+    fields::{number, time},
+    json,
+};
 
 /// A key that is there in any state changes nothing, and then there is no id.
 const INSERT: &str = "\
-    INSERT INTO outbox (state, due, created, settled, park_code, park_detail, class, sender, \
-    device, transaction_id, lane, key, body) \
-    VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+    INSERT INTO outbox (id, state, due, created, settled, park_code, park_detail, class, \
+    sender, device, transaction_id, lane, key, blocks, body) \
+    VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
     ON CONFLICT (key) DO NOTHING RETURNING id";
 
-/// Takes a row in.
+/// Takes a row in, at the end of its lane.
 pub(crate) fn row(connection: &Connection, row: &NewRow, now: Timestamp) -> Result<(), Fault> {
+    match insert(connection, None, row, now)? {
+        Some(id) if row.disposition == Disposition::Send => lane::append(connection, id, row),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a row, under a new id if none is given, with its outcome if it has one already.
+/// `None` where its key is taken.
+pub(super) fn insert(
+    connection: &Connection,
+    id: Option<RowId>,
+    row: &NewRow,
+    now: Timestamp,
+) -> Result<Option<RowId>, Fault> {
     let NewRow {
         key,
         lane,
@@ -30,12 +48,13 @@ pub(crate) fn row(connection: &Connection, row: &NewRow, now: Timestamp) -> Resu
     let (state, settled, reason) = match disposition {
         Disposition::Send => (state::WAITING, None, None),
         Disposition::Shadow => (state::SHADOW, Some(time(now)), None),
-        Disposition::Park(reason) => (state::PARKED, None, Some(reason)),
+        Disposition::Park(reason) => (state::PARKED, Some(time(now)), Some(reason)),
     };
     let mut statement = connection.prepare_cached(INSERT)?;
     let id: Option<i64> = statement
         .query_row(
             params![
+                id.map(|id| number(id.0)),
                 state,
                 time(*created),
                 settled,
@@ -47,20 +66,15 @@ pub(crate) fn row(connection: &Connection, row: &NewRow, now: Timestamp) -> Resu
                 transaction_id.as_str(),
                 lane.as_str(),
                 key.as_str(),
+                body.order == OrderPolicy::Block,
                 json::encode(body)?,
             ],
             |row| row.get(0),
         )
         .optional()?;
-    let Some(id) = id else {
-        return Ok(());
-    };
-    match disposition {
-        Disposition::Send => lane::append(connection, RowId(id.unsigned_abs()), row),
-        Disposition::Shadow => Ok(()),
-        Disposition::Park(reason) => {
-            let result = OutcomeResult::Parked(reason.clone());
-            outcome::push(connection, key, now, &result)
-        }
+    if let (Some(_), Some(reason)) = (id, reason) {
+        let result = OutcomeResult::Parked(reason.clone());
+        outcome::push(connection, key, now, &result)?;
     }
+    Ok(id.map(|id| RowId(id.unsigned_abs())))
 }

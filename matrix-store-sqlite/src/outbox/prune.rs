@@ -20,9 +20,14 @@ pub(super) const OLDEST_RECORDS: &str = "\
 pub(super) const OUTCOMES_BEFORE: &str = "\
     DELETE FROM outcome WHERE cursor IN ( \
         SELECT cursor FROM outcome WHERE at < ?1 ORDER BY at, cursor LIMIT ?2)";
-const OUTCOMES: &str = "SELECT count(*) FROM outcome";
+const OUTCOMES: &str = "SELECT rows FROM record_count WHERE name = 'outcome'";
 pub(super) const OLDEST_OUTCOMES: &str = "\
     DELETE FROM outcome WHERE cursor IN (SELECT cursor FROM outcome ORDER BY cursor LIMIT ?1)";
+
+const PARKED: &str = "SELECT coalesce(sum(rows), 0) FROM parked_count WHERE blocks = ?1";
+pub(super) const OLDEST_PARKED: &str = "\
+    DELETE FROM outbox WHERE id IN ( \
+        SELECT id FROM outbox WHERE state = 1 AND blocks = 0 ORDER BY settled, id LIMIT ?1)";
 
 /// Removes sent rows and shadow rows from before `before` and the oldest of those beyond
 /// `max`, of each kind. Returns how many.
@@ -69,4 +74,23 @@ pub(crate) fn outcomes(
             .execute([number(excess)])?;
     }
     Ok(())
+}
+
+/// Removes the oldest of the parked rows beyond `max` that do not block their lane.
+/// Returns how many.
+pub(crate) fn parked(connection: &Connection, max: u64, at_once: u64) -> Result<u64, Fault> {
+    let count = |blocks: bool| -> rusqlite::Result<u64> {
+        let mut statement = connection.prepare_cached(PARKED)?;
+        let rows: i64 = statement.query_row([blocks], |row| row.get(0))?;
+        Ok(rows.unsigned_abs())
+    };
+    let may_stay = max.saturating_sub(count(true)?);
+    let excess = count(false)?.saturating_sub(may_stay).min(at_once);
+    if excess == 0 {
+        return Ok(0);
+    }
+    let removed = connection
+        .prepare_cached(OLDEST_PARKED)?
+        .execute([number(excess)])?;
+    Ok(removed as u64)
 }

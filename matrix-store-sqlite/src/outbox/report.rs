@@ -1,6 +1,6 @@
 //! How much there is, and what.
 
-use matrix_bridge_core::{ListState, QueueDepth, Row, RowId};
+use matrix_bridge_core::{ListState, ParkCode, ParkedRows, QueueDepth, Row, RowId, RowKey};
 use rusqlite::{Connection, params};
 
 use super::{row, state};
@@ -19,6 +19,12 @@ pub(super) const LIST: &str = concat!(
     row::columns!(),
     " FROM outbox WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
 );
+
+pub(super) const BY_KEY: &str = concat!("SELECT ", row::columns!(), " FROM outbox WHERE key = ?1");
+pub(super) const PARKED: &str = "\
+    SELECT code, sum(rows) AS rows, \
+    (SELECT min(created) FROM outbox WHERE state = 1 AND park_code = code) AS oldest \
+    FROM parked_count WHERE rows > 0 GROUP BY code";
 
 pub(crate) fn depth(connection: &Connection) -> Result<QueueDepth, Fault> {
     let mut statement = connection.prepare_cached(OLDEST)?;
@@ -54,6 +60,40 @@ pub(crate) fn list(
     while let Some(row) = rows.next()? {
         list.push(row::read(&Fields::new(row, "outbox"))?);
     }
+    Ok(list)
+}
+
+/// The rows of these keys, in their order.
+pub(crate) fn rows(connection: &Connection, keys: &[RowKey]) -> Result<Vec<Option<Row>>, Fault> {
+    let mut statement = connection.prepare_cached(BY_KEY)?;
+    let mut list = Vec::with_capacity(keys.len());
+    for key in keys {
+        let mut rows = statement.query([key.as_str()])?;
+        let found = rows.next()?;
+        list.push(
+            found
+                .map(|row| row::read(&Fields::new(row, "outbox")))
+                .transpose()?,
+        );
+    }
+    Ok(list)
+}
+
+/// How many rows are parked, by reason.
+pub(crate) fn parked(connection: &Connection) -> Result<Vec<ParkedRows>, Fault> {
+    let mut statement = connection.prepare_cached(PARKED)?;
+    let mut rows = statement.query([])?;
+    let mut list = Vec::new();
+    while let Some(row) = rows.next()? {
+        let fields = Fields::new(row, "parked_count");
+        list.push(ParkedRows {
+            code: fields.name("code", ParkCode::from_name)?,
+            rows: fields.number("rows")?,
+            oldest: fields.time("oldest")?,
+        });
+    }
+    let order = |parked: &ParkedRows| ParkCode::ALL.iter().position(|code| *code == parked.code);
+    list.sort_by_key(order);
     Ok(list)
 }
 

@@ -35,7 +35,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Row, Fault> {
         },
         class: fields.name("class", EndpointClass::from_name)?,
         transaction_id: OwnedTransactionId::from(fields.get::<String>("transaction_id")?),
-        body: fields.bytes("body", |bytes| json::body(&bytes))?,
+        body: fields.bytes("body", |bytes| json::decode(&bytes))?,
         created: fields.time("created")?,
         attempts: fields.get("attempts")?,
         first_attempt: fields.optional_time("first_attempt")?,

@@ -1,6 +1,6 @@
 //! What became of claimed rows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use matrix_bridge_core::{
     Action, ClaimToken, LaneId, OutcomeResult, ParkReason, RowBody, RowId, RowKey, Settled,
@@ -27,7 +27,8 @@ const AMEND: &str = "UPDATE outbox SET body = ?2 WHERE id = ?1";
 const SENT: &str = "\
     UPDATE outbox SET state = ?2, token = NULL, settled = ?3, event_id = ?4 WHERE id = ?1";
 const PARK: &str = "\
-    UPDATE outbox SET state = ?2, token = NULL, park_code = ?3, park_detail = ?4 WHERE id = ?1";
+    UPDATE outbox SET state = ?2, token = NULL, settled = ?3, park_code = ?4, \
+    park_detail = ?5 WHERE id = ?1";
 const SHADOW: &str = "UPDATE outbox SET state = ?2, token = NULL, settled = ?3 WHERE id = ?1";
 
 /// Writes down what became of rows, in the order given.
@@ -36,16 +37,19 @@ pub(crate) fn settle(
     settlements: Vec<Settlement>,
 ) -> Result<Settled, Fault> {
     let mut settled = Settled::default();
-    let mut lanes = BTreeSet::new();
+    // When a row of the lane was settled last; none where rows were only amended.
+    let mut lanes: BTreeMap<LaneId, Option<Timestamp>> = BTreeMap::new();
     for settlement in settlements {
-        let row = settlement.row;
+        let (row, at) = (settlement.row, settlement.at);
+        let is_settled = !matches!(settlement.verdict, Verdict::Amend(_));
         match settle_one(connection, settlement)? {
-            Some(lane) => drop(lanes.insert(lane)),
+            Some(lane) if is_settled => drop(lanes.insert(lane, Some(at))),
+            Some(lane) => drop(lanes.entry(lane).or_default()),
             None => settled.lost.push(row),
         }
     }
-    for lane in &lanes {
-        lane::refresh(connection, lane)?;
+    for (lane, settled) in &lanes {
+        lane::refresh(connection, lane, *settled)?;
     }
     Ok(settled)
 }
@@ -139,6 +143,7 @@ fn park(
     connection.prepare_cached(PARK)?.execute(params![
         number(row.0),
         state::PARKED,
+        time(at),
         reason.code.as_str(),
         reason.detail,
     ])?;
@@ -149,7 +154,7 @@ fn body(connection: &Connection, row: RowId) -> Result<RowBody, Fault> {
     let mut statement = connection.prepare_cached(BODY)?;
     let mut rows = statement.query([number(row.0)])?;
     match rows.next()? {
-        Some(row) => Fields::new(row, "outbox").bytes("body", |bytes| json::body(&bytes)),
+        Some(row) => Fields::new(row, "outbox").bytes("body", |bytes| json::decode(&bytes)),
         None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
     }
 }

@@ -39,6 +39,16 @@ fn why_stale(work: &Work<'_>, batch: &Batch) -> Result<Option<Stale>, Fault> {
             return Ok(Some(Stale::Inbox(id)));
         }
     }
+    for fill in &batch.fills {
+        if !inbox::is_open_gap(connection, &batch.account, fill.gap)? {
+            return Ok(Some(Stale::Inbox(fill.gap)));
+        }
+    }
+    for id in batch.parked_done.iter().copied() {
+        if !parked::has(connection, &batch.account, id)? {
+            return Ok(Some(Stale::Parked(id)));
+        }
+    }
     Ok(None)
 }
 
@@ -53,7 +63,9 @@ fn write(work: &mut Work<'_>, batch: Batch) -> Result<(), Fault> {
         inbox,
         inbox_done,
         inbox_retry,
+        fills,
         parked,
+        parked_done,
         facts,
         values,
     } = batch;
@@ -71,14 +83,20 @@ fn write(work: &mut Work<'_>, batch: Batch) -> Result<(), Fault> {
     for id in inbox_done {
         inbox::remove(connection, id)?;
     }
-    for event in &inbox {
-        inbox::push(connection, &account, event)?;
+    for fill in &fills {
+        inbox::fill(connection, &account, fill)?;
+    }
+    for entry in &inbox {
+        inbox::push(connection, &account, entry)?;
     }
     for room in &facts {
         learn(work, &account, room)?;
     }
     for change in &values {
         value::change(connection, change)?;
+    }
+    for id in parked_done {
+        parked::remove(connection, id)?;
     }
     for event in &parked {
         parked::push(connection, &account, event)?;

@@ -1,7 +1,7 @@
-//! Events that are received and not yet handled.
+//! What is received and not yet handled, and what is known to be missing.
 
 use matrix_bridge_core::{
-    Account, InboxEvent, InboxId, InboxLane, InboxRetry, NewInboxEvent,
+    Account, GapFill, InboxEntry, InboxId, InboxItem, InboxLane, InboxRetry, NewInboxEntry,
     ruma::{OwnedEventId, OwnedRoomId, RoomId},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -13,52 +13,120 @@ use crate::{
 };
 
 const HAS: &str = "SELECT 1 FROM inbox WHERE id = ?1 AND account = ?2";
+const IS_OPEN_GAP: &str = "\
+    SELECT 1 FROM inbox AS gap WHERE id = ?1 AND account = ?2 AND gap IS NOT NULL \
+    AND id = (SELECT id FROM inbox AS other WHERE account = ?2 AND other.room = gap.room \
+    ORDER BY place, id LIMIT 1)";
 const PUSH: &str = "\
-    INSERT INTO inbox (account, room, event_id, received, is_catch_up, attempts, due, raw) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO inbox \
+    (account, room, place, event_id, received, is_catch_up, attempts, due, raw, gap) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const PUT_OFF: &str = "UPDATE inbox SET attempts = ?2, due = ?3 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM inbox WHERE id = ?1";
-const EVENTS: &str = "\
-    SELECT id, room, event_id, received, is_catch_up, attempts, due, raw \
-    FROM inbox WHERE account = ?1 AND room = ?2 ORDER BY id LIMIT ?3";
-const LANES: &str = "\
-    SELECT lane.room, lane.events, first.received FROM ( \
-        SELECT room, count(*) AS events, min(id) AS first \
-        FROM inbox WHERE account = ?1 AND room > ?2 GROUP BY room ORDER BY room LIMIT ?3 \
-    ) AS lane JOIN inbox AS first ON first.id = lane.first ORDER BY lane.room";
+/// What was put behind the gap before is one place up.
+const MAKE_PLACE: &str = "UPDATE inbox SET place = place - 1 WHERE id = ?1 RETURNING place";
+const SET_GAP: &str = "UPDATE inbox SET gap = ?2 WHERE id = ?1";
+pub(crate) const ENTRIES: &str = "\
+    SELECT id, room, event_id, received, is_catch_up, attempts, due, raw, gap FROM inbox \
+    WHERE account = ?1 AND room = ?2 ORDER BY place, id LIMIT ?3";
+pub(crate) const LANES: &str = "\
+    SELECT lane.room, lane.entries, first.received FROM ( \
+        SELECT room, count(*) AS entries FROM inbox \
+        WHERE account = ?1 AND room > ?2 GROUP BY room ORDER BY room LIMIT ?3 \
+    ) AS lane JOIN inbox AS first ON first.id = ( \
+        SELECT id FROM inbox WHERE account = ?1 AND room = lane.room \
+        ORDER BY place, id LIMIT 1 \
+    ) ORDER BY lane.room";
 
-/// Whether that event is in the inbox of that account.
+/// Whether that entry is in the inbox of that account.
 pub(super) fn has(connection: &Connection, account: &Account, id: InboxId) -> Result<bool, Fault> {
-    let mut statement = connection.prepare_cached(HAS)?;
+    exists(connection, HAS, account, id)
+}
+
+/// Whether that entry is a gap and the first of its room.
+pub(super) fn is_open_gap(
+    connection: &Connection,
+    account: &Account,
+    id: InboxId,
+) -> Result<bool, Fault> {
+    exists(connection, IS_OPEN_GAP, account, id)
+}
+
+fn exists(
+    connection: &Connection,
+    sql: &str,
+    account: &Account,
+    id: InboxId,
+) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_row(params![number(id.0), account.as_str()], |_| Ok(()));
     Ok(found.optional()?.is_some())
 }
 
+/// Puts an entry at the end of its room.
 pub(super) fn push(
     connection: &Connection,
     account: &Account,
-    event: &NewInboxEvent,
+    entry: &NewInboxEntry,
 ) -> Result<(), Fault> {
-    let NewInboxEvent {
+    push_at(connection, account, 0, entry)
+}
+
+fn push_at(
+    connection: &Connection,
+    account: &Account,
+    place: i64,
+    entry: &NewInboxEntry,
+) -> Result<(), Fault> {
+    let NewInboxEntry {
         room,
-        event_id,
-        raw,
+        item,
         received,
         is_catch_up,
         attempts,
         due,
-    } = event;
+    } = entry;
+    let (event_id, raw, gap) = match item {
+        InboxItem::Event { event_id, raw } => (Some(event_id.as_str()), Some(raw), None),
+        InboxItem::Gap(gap) => (None, None, Some(json::encode(gap)?)),
+    };
     connection.prepare_cached(PUSH)?.execute(params![
         account.as_str(),
         room.as_str(),
-        event_id.as_str(),
+        place,
+        event_id,
         time(*received),
         is_catch_up,
         attempts,
         time(*due),
-        raw.as_str().as_bytes(),
+        raw.map(|raw| raw.as_str().as_bytes()),
+        gap,
     ])?;
     Ok(())
+}
+
+/// The gap is the first of its room.
+pub(super) fn fill(
+    connection: &Connection,
+    account: &Account,
+    fill: &GapFill,
+) -> Result<(), Fault> {
+    let GapFill { gap, entries, rest } = fill;
+    let id = number(gap.0);
+    let place = connection
+        .prepare_cached(MAKE_PLACE)?
+        .query_row([id], |row| row.get(0))?;
+    for entry in entries {
+        push_at(connection, account, place, entry)?;
+    }
+    match rest {
+        Some(rest) => {
+            let mut set = connection.prepare_cached(SET_GAP)?;
+            set.execute(params![id, json::encode(rest)?])?;
+            Ok(())
+        }
+        None => remove(connection, *gap),
+    }
 }
 
 pub(super) fn put_off(connection: &Connection, retry: InboxRetry) -> Result<(), Fault> {
@@ -74,19 +142,19 @@ pub(super) fn remove(connection: &Connection, id: InboxId) -> Result<(), Fault> 
     Ok(())
 }
 
-pub(crate) fn events(
+pub(crate) fn entries(
     connection: &Connection,
     account: &Account,
     room: &RoomId,
     most: usize,
-) -> Result<Vec<InboxEvent>, Fault> {
-    let mut statement = connection.prepare_cached(EVENTS)?;
+) -> Result<Vec<InboxEntry>, Fault> {
+    let mut statement = connection.prepare_cached(ENTRIES)?;
     let mut rows = statement.query(params![account.as_str(), room.as_str(), limit(most)])?;
-    let mut events = Vec::new();
+    let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        events.push(read(&Fields::new(row, "inbox"))?);
+        entries.push(read(&Fields::new(row, "inbox"))?);
     }
-    Ok(events)
+    Ok(entries)
 }
 
 pub(crate) fn lanes(
@@ -103,24 +171,34 @@ pub(crate) fn lanes(
         let fields = Fields::new(row, "inbox");
         lanes.push(InboxLane {
             room: fields.parse("room", OwnedRoomId::try_from)?,
-            events: fields.number("events")?,
+            entries: fields.number("entries")?,
             oldest: fields.time("received")?,
         });
     }
     Ok(lanes)
 }
 
-fn read(fields: &Fields<'_>) -> Result<InboxEvent, Fault> {
-    Ok(InboxEvent {
+fn read(fields: &Fields<'_>) -> Result<InboxEntry, Fault> {
+    Ok(InboxEntry {
         id: InboxId(fields.number("id")?),
-        event: NewInboxEvent {
+        entry: NewInboxEntry {
             room: fields.parse("room", OwnedRoomId::try_from)?,
-            event_id: fields.parse("event_id", OwnedEventId::try_from)?,
-            raw: fields.bytes("raw", json::raw)?,
+            item: item(fields)?,
             received: fields.time("received")?,
             is_catch_up: fields.get("is_catch_up")?,
             attempts: fields.get("attempts")?,
             due: fields.time("due")?,
         },
+    })
+}
+
+fn item(fields: &Fields<'_>) -> Result<InboxItem, Fault> {
+    let event_id = fields.parse_optional("event_id", OwnedEventId::try_from)?;
+    Ok(match event_id {
+        Some(event_id) => InboxItem::Event {
+            event_id,
+            raw: fields.bytes("raw", json::raw)?,
+        },
+        None => InboxItem::Gap(fields.bytes("gap", |bytes| json::decode(&bytes))?),
     })
 }

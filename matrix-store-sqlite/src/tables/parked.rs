@@ -1,10 +1,10 @@
 //! Events that were given up, kept for a person.
 
 use matrix_bridge_core::{
-    Account, ParkCode, ParkReason, ParkedEvent,
+    Account, NewParkedEvent, ParkCode, ParkReason, ParkedEvent, ParkedEventId,
     ruma::{OwnedEventId, OwnedRoomId},
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     fault::Fault,
@@ -15,20 +15,38 @@ use crate::{
 const PUSH: &str = "\
     INSERT INTO parked_event (account, room, event_id, code, detail, at, raw) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const HAS: &str = "SELECT 1 FROM parked_event WHERE id = ?1 AND account = ?2";
+const REMOVE: &str = "DELETE FROM parked_event WHERE id = ?1";
 const NEWEST: &str = "\
-    SELECT id, room, event_id, code, detail, at, raw \
-    FROM parked_event WHERE account = ?1 ORDER BY id DESC LIMIT ?2";
-const COUNT: &str = "SELECT count(*) FROM parked_event";
+    SELECT id, room, event_id, code, detail, at, raw FROM parked_event \
+    WHERE account = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+const COUNT: &str = "SELECT rows FROM record_count WHERE name = 'parked_event'";
 const PRUNE: &str = "\
     DELETE FROM parked_event \
     WHERE id IN (SELECT id FROM parked_event ORDER BY id LIMIT ?1)";
 
+/// Whether that event is parked, and of that account.
+pub(super) fn has(
+    connection: &Connection,
+    account: &Account,
+    id: ParkedEventId,
+) -> Result<bool, Fault> {
+    let mut statement = connection.prepare_cached(HAS)?;
+    let found = statement.query_row(params![number(id.0), account.as_str()], |_| Ok(()));
+    Ok(found.optional()?.is_some())
+}
+
+pub(super) fn remove(connection: &Connection, id: ParkedEventId) -> Result<(), Fault> {
+    connection.prepare_cached(REMOVE)?.execute([number(id.0)])?;
+    Ok(())
+}
+
 pub(super) fn push(
     connection: &Connection,
     account: &Account,
-    event: &ParkedEvent,
+    event: &NewParkedEvent,
 ) -> Result<(), Fault> {
-    let ParkedEvent {
+    let NewParkedEvent {
         room,
         event_id,
         raw,
@@ -50,22 +68,18 @@ pub(super) fn push(
 pub(crate) fn newest(
     connection: &Connection,
     account: &Account,
+    before: Option<ParkedEventId>,
     most: usize,
 ) -> Result<Vec<ParkedEvent>, Fault> {
     let mut statement = connection.prepare_cached(NEWEST)?;
-    let mut rows = statement.query(params![account.as_str(), limit(most)])?;
+    let before = before.map_or(i64::MAX, |id| number(id.0));
+    let mut rows = statement.query(params![account.as_str(), before, limit(most)])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let fields = Fields::new(row, "parked_event");
         events.push(ParkedEvent {
-            room: fields.parse("room", OwnedRoomId::try_from)?,
-            event_id: fields.parse_optional("event_id", OwnedEventId::try_from)?,
-            raw: fields.bytes("raw", json::raw)?,
-            reason: ParkReason {
-                code: fields.name("code", ParkCode::from_name)?,
-                detail: fields.get("detail")?,
-            },
-            at: fields.time("at")?,
+            id: ParkedEventId(fields.number("id")?),
+            event: read(&fields)?,
         });
     }
     Ok(events)
@@ -84,4 +98,17 @@ pub(super) fn prune(connection: &Connection, max: u64, at_once: u64) -> Result<u
         .prepare_cached(PRUNE)?
         .execute([number(excess)])?;
     Ok(removed as u64)
+}
+
+fn read(fields: &Fields<'_>) -> Result<NewParkedEvent, Fault> {
+    Ok(NewParkedEvent {
+        room: fields.parse("room", OwnedRoomId::try_from)?,
+        event_id: fields.parse_optional("event_id", OwnedEventId::try_from)?,
+        raw: fields.bytes("raw", json::raw)?,
+        reason: ParkReason {
+            code: fields.name("code", ParkCode::from_name)?,
+            detail: fields.get("detail")?,
+        },
+        at: fields.time("at")?,
+    })
 }

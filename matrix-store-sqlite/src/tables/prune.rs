@@ -18,12 +18,14 @@ pub(crate) fn prune(work: &mut Work<'_>, limits: PruneLimits) -> Result<Pruned, 
         records_before,
         records_max,
         parked_events_max,
+        parked_rows_max,
     } = limits;
     let connection = work.connection;
     let removed = marks::prune(connection, work.marks, marks_before, marks_max)?;
     let pruned = Pruned {
         marks: removed.len() as u64,
         records: outbox::prune::records(connection, records_before, records_max, AT_ONCE)?,
+        parked_rows: outbox::prune::parked(connection, parked_rows_max, AT_ONCE)?,
         parked_events: parked::prune(connection, parked_events_max, AT_ONCE)?,
     };
     outbox::prune::outcomes(connection, records_before, records_max, AT_ONCE)?;

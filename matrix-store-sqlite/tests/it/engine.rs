@@ -137,6 +137,7 @@ async fn a_reader_is_refused_what_only_the_engine_may_do() {
         records_before: Timestamp(0),
         records_max: 0,
         parked_events_max: 0,
+        parked_rows_max: 0,
     };
 
     let errors = [

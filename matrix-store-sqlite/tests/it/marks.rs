@@ -14,6 +14,7 @@ const fn limits() -> PruneLimits {
         records_before: Timestamp(0),
         records_max: u64::MAX,
         parked_events_max: u64::MAX,
+        parked_rows_max: u64::MAX,
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn row(key: &str, lane: &str, text: &str) -> NewRow {
             },
             address: Address::Room(room),
             cause: None,
+            caused_at: None,
             deadline: None,
             order: OrderPolicy::GoOn,
             link: None,

@@ -5,10 +5,11 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_bridge_core::{
-    Account, Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, HostLink, InboxEvent,
-    InboxLane, LeaseName, LeaseOutcome, LeaseRequest, ListState, Membership, OutboundQueue,
-    Outcome, OutcomeCursor, ParkedEvent, PruneLimits, Pruned, QueueDepth, RoomFacts, Row, RowId,
-    Settled, Settlement, SourceId, StateStore, Store, StoreError, Timestamp, ValueKey,
+    Account, Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, HostLink, InboxEntry,
+    InboxLane, LeaseName, LeaseOutcome, LeaseRequest, ListState, Membership, NewRow, OutboundQueue,
+    Outcome, OutcomeCursor, ParkedEvent, ParkedEventId, ParkedRows, PruneLimits, Pruned,
+    QueueDepth, RoomFacts, Row, RowId, RowKey, Settled, Settlement, SourceId, StateStore, Store,
+    StoreError, Timestamp, ValueKey,
     ruma::{EventId, OwnedEventId, RoomId},
 };
 
@@ -68,8 +69,8 @@ pub(super) trait Fault: fmt::Debug + Send + Sync + 'static {
         inner.close().await
     }
 
-    fn inbox(&self, events: Vec<InboxEvent>) -> Vec<InboxEvent> {
-        events
+    fn inbox(&self, entries: Vec<InboxEntry>) -> Vec<InboxEntry> {
+        entries
     }
 
     fn rooms_after<'a>(&self, after: Option<&'a RoomId>) -> Option<&'a RoomId> {
@@ -156,17 +157,18 @@ impl<F: Fault> StateStore for BrokenStore<F> {
         account: &Account,
         room: &RoomId,
         limit: usize,
-    ) -> Result<Vec<InboxEvent>, StoreError> {
-        let events = self.inner.inbox(account, room, limit).await?;
-        Ok(self.fault.inbox(events))
+    ) -> Result<Vec<InboxEntry>, StoreError> {
+        let entries = self.inner.inbox(account, room, limit).await?;
+        Ok(self.fault.inbox(entries))
     }
 
     async fn parked_events(
         &self,
         account: &Account,
+        before: Option<ParkedEventId>,
         limit: usize,
     ) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.inner.parked_events(account, limit).await
+        self.inner.parked_events(account, before, limit).await
     }
 
     async fn values(&self, keys: &[ValueKey]) -> Result<Vec<Option<Bytes>>, StoreError> {
@@ -228,6 +230,14 @@ impl<F: Fault> OutboundQueue for BrokenStore<F> {
         self.inner.list(state, after, limit).await
     }
 
+    async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
+        self.inner.rows(keys).await
+    }
+
+    async fn parked(&self) -> Result<Vec<ParkedRows>, StoreError> {
+        self.inner.parked().await
+    }
+
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError> {
         let now = self.fault.requeue_at(now);
         self.inner.requeue(rows, now).await
@@ -235,6 +245,10 @@ impl<F: Fault> OutboundQueue for BrokenStore<F> {
 
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError> {
         self.inner.discard(rows).await
+    }
+
+    async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError> {
+        self.inner.replace(row, with).await
     }
 
     async fn outcomes(

@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_bridge_core::{
-    Account, Batch, CommitOutcome, PruneLimits, Pruned, RawJson, Stale, Store, StoreError,
-    Timestamp, ValueKey, ruma::OwnedEventId,
+    Account, Batch, CommitOutcome, InboxItem, PruneLimits, Pruned, RawJson, Stale, Store,
+    StoreError, Timestamp, ValueKey, ruma::OwnedEventId,
 };
 
 use super::fault::Fault;
@@ -272,10 +272,12 @@ impl Fault for ReformattedJson {
         inner: &dyn Store,
         mut batch: Batch,
     ) -> Result<CommitOutcome, StoreError> {
-        for event in &mut batch.inbox {
-            let value = event.raw.decode::<serde_json::Value>();
-            let written = value.and_then(|value| RawJson::from_value(&value));
-            event.raw = written.unwrap_or_else(|_| event.raw.clone());
+        for entry in &mut batch.inbox {
+            if let InboxItem::Event { raw, .. } = &mut entry.item {
+                let value = raw.decode::<serde_json::Value>();
+                let written = value.and_then(|value| RawJson::from_value(&value));
+                *raw = written.unwrap_or_else(|_| raw.clone());
+            }
         }
         inner.commit(batch).await
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use matrix_bridge_core::{
-    Fence, HostLink, InboxEvent, LeaseOutcome, LeaseRequest, Outcome, Store, StoreError, Timestamp,
+    Fence, HostLink, InboxEntry, LeaseOutcome, LeaseRequest, Outcome, Store, StoreError, Timestamp,
     ruma::RoomId,
 };
 
@@ -12,9 +12,9 @@ use super::fault::Fault;
 pub(super) struct InboxReversed;
 
 impl Fault for InboxReversed {
-    fn inbox(&self, mut events: Vec<InboxEvent>) -> Vec<InboxEvent> {
-        events.reverse();
-        events
+    fn inbox(&self, mut entries: Vec<InboxEntry>) -> Vec<InboxEntry> {
+        entries.reverse();
+        entries
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use matrix_bridge_core::{
-    Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, InboxEvent, InboxLane,
+    Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, InboxEntry, InboxLane,
     LeaseOutcome, LeaseRequest, ListState, Membership, NewRow, Outcome, OutcomeCursor, ParkedEvent,
     PruneLimits, Pruned, QueueDepth, RoomFacts, Row, RowId, Settlement, Store, Timestamp, Verdict,
 };
@@ -65,9 +65,9 @@ impl Checked {
         seen.expect("marks are readable")
     }
 
-    pub(super) async fn inbox(&self, name: &str) -> Vec<InboxEvent> {
-        let events = self.store.inbox(&account(), &room(name), ALL).await;
-        events.expect("the inbox is readable")
+    pub(super) async fn inbox(&self, name: &str) -> Vec<InboxEntry> {
+        let entries = self.store.inbox(&account(), &room(name), ALL).await;
+        entries.expect("the inbox is readable")
     }
 
     pub(super) async fn inbox_lanes(&self) -> Vec<InboxLane> {
@@ -76,7 +76,7 @@ impl Checked {
     }
 
     pub(super) async fn parked_events(&self) -> Vec<ParkedEvent> {
-        let events = self.store.parked_events(&account(), ALL).await;
+        let events = self.store.parked_events(&account(), None, ALL).await;
         events.expect("parked events are readable")
     }
 
@@ -107,6 +107,7 @@ impl Checked {
             total.marks += pruned.marks;
             total.records += pruned.records;
             total.parked_events += pruned.parked_events;
+            total.parked_rows += pruned.parked_rows;
             if pruned == Pruned::default() {
                 return total;
             }
@@ -231,7 +232,7 @@ pub(super) struct Contents {
     pub(super) rooms: Vec<RoomFacts>,
     pub(super) encrypted: u64,
     pub(super) inbox_lanes: Vec<InboxLane>,
-    pub(super) inbox: Vec<InboxEvent>,
+    pub(super) inbox: Vec<InboxEntry>,
     pub(super) parked_events: Vec<ParkedEvent>,
     pub(super) values: Vec<Option<Vec<u8>>>,
     pub(super) waiting: Vec<Row>,

@@ -9,8 +9,8 @@ use super::{
     StoreFactory,
     checked::Checked,
     sample::{
-        account, advance, at, batch, event, full_batch, inbox_event, lease_name, lease_of,
-        other_account, source,
+        account, advance, at, batch, event, event_ids, full_batch, inbox_event, lease_name,
+        lease_of, other_account, source,
     },
 };
 
@@ -75,9 +75,13 @@ pub async fn an_applied_batch_writes_every_field(factory: &dyn StoreFactory) {
     assert_eq!(contents.seen, [true]);
     assert_eq!(contents.rooms, expected.facts);
     assert_eq!(contents.encrypted, 1);
-    assert_eq!(contents.inbox[0].event, expected.inbox[0]);
+    assert_eq!(contents.inbox[0].entry, expected.inbox[0]);
     assert_eq!(contents.inbox_lanes.len(), 1);
-    assert_eq!(contents.parked_events, expected.parked);
+    let parked_events = contents
+        .parked_events
+        .into_iter()
+        .map(|parked| parked.event);
+    assert_eq!(parked_events.collect::<Vec<_>>(), expected.parked);
     assert_eq!(contents.values, [Some(b"one".to_vec())]);
     assert_eq!(contents.waiting.len(), 1);
     assert_eq!(contents.parked.len(), 1);
@@ -272,8 +276,7 @@ pub async fn a_large_batch_is_one_commit(factory: &dyn StoreFactory) {
     let seen = store.store.seen(&account(), &ids).await;
     assert_eq!(seen.expect("marks are readable"), vec![true; names.len()]);
     let inbox = store.inbox("one").await;
-    let in_order = inbox.iter().map(|event| event.event.event_id.clone());
-    assert_eq!(in_order.collect::<Vec<_>>(), ids);
+    assert_eq!(event_ids(&inbox), ids);
 }
 
 /// The same batch, made under a lease.

@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use matrix_bridge_core::{
-    Batch, CommitOutcome, Fence, ListState, Membership, OutcomeCursor, Store, StoreError,
+    Batch, CommitOutcome, Fence, ListState, Membership, OutcomeCursor, RowId, Store, StoreError,
     StoreErrorKind, Verdict,
 };
 
@@ -107,13 +107,15 @@ async fn reads_are_closed(store: &Arc<dyn Store>) {
     closed("encrypted_rooms", store.encrypted_rooms(&account)).await;
     closed("inbox_lanes", store.inbox_lanes(&account, None, 1)).await;
     closed("inbox", store.inbox(&account, &room("a"), 1)).await;
-    closed("parked_events", store.parked_events(&account, 1)).await;
+    closed("parked_events", store.parked_events(&account, None, 1)).await;
     closed("values", store.values(&[key("a")])).await;
     closed("linked_event", store.linked_event(&link("a"))).await;
     closed("linked_host", store.linked_host(&event("a"))).await;
     closed("next_due", store.next_due()).await;
     closed("depth", store.depth()).await;
     closed("list", store.list(ListState::Sent, None, 1)).await;
+    closed("rows", store.rows(&[])).await;
+    closed("parked", store.parked()).await;
     closed("outcomes", store.outcomes(OutcomeCursor::default(), 1)).await;
 }
 
@@ -126,6 +128,8 @@ async fn writes_are_closed(store: &Arc<dyn Store>) {
     closed("settle", store.settle(Vec::new())).await;
     closed("requeue", store.requeue(&[], at(1))).await;
     closed("discard", store.discard(&[])).await;
+    let replace = store.replace(RowId(1), row("a", "lane"));
+    closed("replace", replace).await;
 }
 
 async fn closed<T>(name: &str, call: impl Future<Output = Result<T, StoreError>>) {

@@ -94,7 +94,7 @@ pub async fn a_lane_is_free_when_its_whole_run_is_settled(factory: &dyn StoreFac
     let last = settlement(&claim, &claim.rows[2], Verdict::Release, 500);
     assert_eq!(store.settle(vec![last]).await, []);
 
-    assert_eq!(store.next_due().await, Some(at(2)));
+    assert_eq!(store.next_due().await, Some(at(500)));
     assert_eq!(claimed_keys(&store.claim(500).await), [["a", "c"]]);
 }
 

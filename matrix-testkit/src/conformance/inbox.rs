@@ -1,7 +1,8 @@
 //! Events that are received and not yet handled.
 
 use matrix_bridge_core::{
-    Batch, CommitOutcome, InboxEvent, InboxLane, InboxRetry, NewInboxEvent, Stale,
+    Batch, CommitOutcome, InboxEntry, InboxItem, InboxLane, InboxRetry, NewInboxEntry, ParkedEvent,
+    Stale,
 };
 
 use super::{
@@ -25,7 +26,7 @@ pub async fn inbox_events_keep_their_order(factory: &dyn StoreFactory) {
 /// An event comes back as it was put in, every field of it.
 pub async fn inbox_events_come_back_whole(factory: &dyn StoreFactory) {
     let store = Checked::open(factory).await;
-    let event = NewInboxEvent {
+    let event = NewInboxEntry {
         received: at(7),
         is_catch_up: true,
         attempts: 3,
@@ -37,7 +38,7 @@ pub async fn inbox_events_come_back_whole(factory: &dyn StoreFactory) {
 
     let inbox = store.inbox("one").await;
     assert_eq!(inbox.len(), 1);
-    assert_eq!(inbox[0].event, event);
+    assert_eq!(inbox[0].entry, event);
 }
 
 /// Settling one event leaves the others as they are.
@@ -70,15 +71,15 @@ pub async fn an_inbox_event_that_is_put_off_keeps_its_place(factory: &dyn StoreF
         })
         .await;
 
-    expected[0].event.attempts = 4;
-    expected[0].event.due = at(900);
+    expected[0].entry.attempts = 4;
+    expected[0].entry.due = at(900);
     assert_eq!(store.inbox("one").await, expected);
 }
 
 /// Rooms with events are listed by room id, page by page, with count and age.
 pub async fn inbox_lanes_are_listed_page_by_page(factory: &dyn StoreFactory) {
     let store = Checked::open(factory).await;
-    let late = NewInboxEvent {
+    let late = NewInboxEntry {
         received: at(50),
         ..inbox_event("late", "b")
     };
@@ -90,9 +91,9 @@ pub async fn inbox_lanes_are_listed_page_by_page(factory: &dyn StoreFactory) {
     ];
     store.commit(Batch { inbox, ..batch() }).await;
 
-    let lane = |name, events| InboxLane {
+    let lane = |name, entries| InboxLane {
         room: room(name),
-        events,
+        entries,
         oldest: at(1),
     };
     let all = [lane("a", 1), lane("b", 2), lane("c", 1)];
@@ -166,10 +167,13 @@ pub async fn parked_events_are_told_newest_first(factory: &dyn StoreFactory) {
     }
 
     let [c, b, a] = all;
-    let newest = store.store.parked_events(&account(), 2).await;
+    let newest = store.store.parked_events(&account(), None, 2).await;
     let newest = newest.expect("parked events are readable");
-    assert_eq!(newest, [a.clone(), b.clone()]);
-    assert_eq!(store.parked_events().await, [a, b, c]);
+    let events = |parked: Vec<ParkedEvent>| -> Vec<_> {
+        parked.into_iter().map(|parked| parked.event).collect()
+    };
+    assert_eq!(events(newest), [a.clone(), b.clone()]);
+    assert_eq!(events(store.parked_events().await), [a, b, c]);
 }
 
 async fn receive(store: &Checked, events: &[(&str, &str)]) {
@@ -178,15 +182,18 @@ async fn receive(store: &Checked, events: &[(&str, &str)]) {
     store.commit(Batch { inbox, ..batch() }).await;
 }
 
-fn done(event: &InboxEvent) -> Batch {
+fn done(entry: &InboxEntry) -> Batch {
     Batch {
-        inbox_done: vec![event.id],
+        inbox_done: vec![entry.id],
         ..batch()
     }
 }
 
-fn names(inbox: &[InboxEvent]) -> Vec<String> {
+fn names(inbox: &[InboxEntry]) -> Vec<String> {
     let suffix = event("").as_str()[1..].to_owned();
-    let ids = inbox.iter().map(|event| event.event.event_id.as_str());
+    let ids = inbox.iter().map(|entry| match &entry.entry.item {
+        InboxItem::Event { event_id, .. } => event_id.as_str(),
+        InboxItem::Gap(_) => "gap",
+    });
     ids.map(|id| id.replace(&suffix, "")).collect()
 }

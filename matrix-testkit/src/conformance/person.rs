@@ -32,9 +32,13 @@ pub async fn a_requeued_row_comes_back_to_its_place(factory: &dyn StoreFactory) 
 
     assert_eq!(store.requeue(&[before.id], 20).await, 1);
 
-    let state = RowState::Waiting { due: at(20) };
     let waiting = store.list(ListState::Waiting).await;
-    assert_eq!(waiting[1], Row { state, ..before });
+    let expected = Row {
+        state: RowState::Waiting { due: at(20) },
+        attempts: 0,
+        ..before
+    };
+    assert_eq!(waiting[1], expected);
     assert_eq!(claimed_keys(&store.claim(31).await), [["a", "b", "c"]]);
 }
 

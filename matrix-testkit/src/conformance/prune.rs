@@ -307,5 +307,6 @@ const fn everything() -> PruneLimits {
         records_before: at(1_000_000),
         records_max: 0,
         parked_events_max: 0,
+        parked_rows_max: u64::MAX,
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use matrix_bridge_core::{
     Account, Action, Address, Advance, Batch, Claim, ClaimRequest, Disposition, EndpointClass,
-    Generation, HostLink, Identity, LaneId, LastSeen, LeaseName, LeaseRequest, Membership,
-    NewInboxEvent, NewRow, OrderPolicy, ParkCode, ParkReason, ParkedEvent, Position, PruneLimits,
-    RawJson, RoomFacts, Row, RowBody, RowKey, Settlement, SourceId, Timestamp, ValueChange,
-    ValueKey, Verdict,
+    Generation, HostLink, Identity, InboxEntry, InboxItem, LaneId, LastSeen, LeaseName,
+    LeaseRequest, Membership, NewInboxEntry, NewParkedEvent, NewRow, OrderPolicy, ParkCode,
+    ParkReason, Position, PruneLimits, RawJson, RoomFacts, Row, RowBody, RowKey, Settlement,
+    SourceId, Timestamp, ValueChange, ValueKey, Verdict,
     ruma::{OwnedEventId, OwnedRoomId, OwnedUserId},
 };
 
@@ -86,6 +86,7 @@ pub(super) fn row(key: &str, lane: &str) -> NewRow {
             action: message(key.as_str()),
             address: Address::Room(room(lane)),
             cause: None,
+            caused_at: None,
             deadline: None,
             order: OrderPolicy::GoOn,
             link: None,
@@ -148,11 +149,13 @@ pub(super) fn link(id: &str) -> HostLink {
     }
 }
 
-pub(super) fn inbox_event(name: &str, room_name: &str) -> NewInboxEvent {
-    NewInboxEvent {
+pub(super) fn inbox_event(name: &str, room_name: &str) -> NewInboxEntry {
+    NewInboxEntry {
         room: room(room_name),
-        event_id: event(name),
-        raw: json(format!(r#"{{"event_id":"${name}:example.org"}}"#)),
+        item: InboxItem::Event {
+            event_id: event(name),
+            raw: json(format!(r#"{{"event_id":"${name}:example.org"}}"#)),
+        },
         received: at(1),
         is_catch_up: false,
         attempts: 0,
@@ -160,8 +163,17 @@ pub(super) fn inbox_event(name: &str, room_name: &str) -> NewInboxEvent {
     }
 }
 
-pub(super) fn parked_event(name: &str) -> ParkedEvent {
-    ParkedEvent {
+/// The ids of events in an inbox; gaps have none.
+pub(super) fn event_ids(inbox: &[InboxEntry]) -> Vec<OwnedEventId> {
+    let ids = inbox.iter().filter_map(|entry| match &entry.entry.item {
+        InboxItem::Event { event_id, .. } => Some(event_id.clone()),
+        InboxItem::Gap(_) => None,
+    });
+    ids.collect()
+}
+
+pub(super) fn parked_event(name: &str) -> NewParkedEvent {
+    NewParkedEvent {
         room: room("room"),
         event_id: Some(event(name)),
         raw: json(r#"{"broken":true}"#),
@@ -256,6 +268,7 @@ pub(super) const fn no_limits() -> PruneLimits {
         records_before: at(0),
         records_max: u64::MAX,
         parked_events_max: u64::MAX,
+        parked_rows_max: u64::MAX,
     }
 }
 

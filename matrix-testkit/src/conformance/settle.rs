@@ -6,7 +6,7 @@ use matrix_bridge_core::{
 
 use super::{
     StoreFactory,
-    checked::Checked,
+    checked::{Checked, Contents},
     sample::{at, claimed_keys, due, event, keys, message, reason, row, settlement, settlements},
 };
 
@@ -82,8 +82,10 @@ pub async fn a_released_row_is_as_it_was(factory: &dyn StoreFactory) {
     let claim = store.claim_one(40).await;
     store.settle_all(&claim, Verdict::Release, 41).await;
 
-    assert_eq!(store.contents(&[]).await, before);
-    assert_eq!(claimed_keys(&store.claim(40).await), [["a", "b"]]);
+    let next_due = Some(at(41));
+    let expected = Contents { next_due, ..before };
+    assert_eq!(store.contents(&[]).await, expected, "the lane had its turn");
+    assert_eq!(claimed_keys(&store.claim(41).await), [["a", "b"]]);
 }
 
 /// A row that an earlier claim may have sent keeps the time of that.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use matrix_bridge_core::{
     Batch, Checkpoint, Claim, ClaimRequest, ClaimToken, CommitOutcome, Disposition, Fence, InboxId,
-    LaneId, LeaseOutcome, LeaseRequest, NewInboxEvent, NewRow, OutcomeResult, PruneLimits, Row,
+    LaneId, LeaseOutcome, LeaseRequest, NewInboxEntry, NewRow, OutcomeResult, PruneLimits, Row,
     RowId, RowKey, RowState, Settlement, Stale, Timestamp, ValueKey, Verdict,
     ruma::{OwnedEventId, OwnedRoomId},
 };
@@ -17,12 +17,14 @@ pub(super) struct Model {
     pub(super) marks: BTreeMap<OwnedEventId, Timestamp>,
     pub(super) last_seen: BTreeMap<OwnedRoomId, OwnedEventId>,
     /// In order. An id is 0 until the store has told it.
-    pub(super) inbox: Vec<(InboxId, NewInboxEvent)>,
+    pub(super) inbox: Vec<(InboxId, NewInboxEntry)>,
     pub(super) values: BTreeMap<ValueKey, Bytes>,
     pub(super) fence: Fence,
     holder: Option<(String, Timestamp)>,
     /// In order. An id is 0 until the store has told it.
     pub(super) rows: Vec<ModelRow>,
+    /// When the last claim on a lane was settled, of lanes with open rows.
+    freed: BTreeMap<LaneId, Timestamp>,
     pub(super) outcomes: Vec<(RowKey, Timestamp, OutcomeResult)>,
 }
 
@@ -151,7 +153,8 @@ impl Model {
             let kind = |row: &ModelRow| (row.row.sender.user.clone(), row.row.class);
             let of = kind(rows[0]);
             let is_held = |row: &&ModelRow| row.is_claimed() && row.until > request.now;
-            if rows.iter().any(is_held) || request.paused.contains(&of) {
+            let is_behind = self.freed.get(lane).is_some_and(|at| *at > request.now);
+            if rows.iter().any(is_held) || is_behind || request.paused.contains(&of) {
                 continue;
             }
             let run: Vec<RowKey> = rows
@@ -198,7 +201,8 @@ impl Model {
         let Some(row) = self.find(id, token) else {
             return false;
         };
-        let key = row.row.key.clone();
+        let (key, lane) = (row.row.key.clone(), row.row.lane.clone());
+        let is_settled = !matches!(verdict, Verdict::Amend(_));
         let result = match verdict {
             Verdict::Sent(event_id) => {
                 row.row.state = RowState::Sent {
@@ -234,7 +238,20 @@ impl Model {
         };
         row.settled = at;
         self.outcomes.extend(result.map(|result| (key, at, result)));
+        if is_settled {
+            self.note_turn(lane, at);
+        }
         true
+    }
+
+    /// Whether a claim ended, and with it the turn of its lane.
+    fn note_turn(&mut self, lane: LaneId, at: Timestamp) {
+        let of_lane = || self.rows.iter().filter(|row| row.row.lane == lane);
+        if !of_lane().any(ModelRow::is_open) {
+            self.freed.remove(&lane);
+        } else if !of_lane().any(ModelRow::is_claimed) {
+            self.freed.insert(lane, at);
+        }
     }
 
     fn find(&mut self, id: RowId, token: ClaimToken) -> Option<&mut ModelRow> {
@@ -245,6 +262,7 @@ impl Model {
     pub(super) fn requeue(&mut self, key: &RowKey, now: Timestamp) {
         for row in self.rows.iter_mut().filter(|row| row.row.key == *key) {
             row.due = now;
+            row.row.attempts = 0;
             row.row.state = RowState::Waiting { due: now };
         }
     }
@@ -257,7 +275,9 @@ impl Model {
         let mut lanes: BTreeMap<&LaneId, Timestamp> = BTreeMap::new();
         for row in self.rows.iter().filter(|row| row.is_open()) {
             // The first row of a lane counts with its due time, all with their claims.
-            let lane = lanes.entry(&row.row.lane).or_insert(row.due);
+            let freed = self.freed.get(&row.row.lane).copied();
+            let due = freed.map_or(row.due, |at| at.max(row.due));
+            let lane = lanes.entry(&row.row.lane).or_insert(due);
             if row.is_claimed() {
                 *lane = row.until.max(*lane);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use matrix_bridge_core::{
     Batch, ClaimRequest, ClaimToken, EndpointClass, Fence, InboxId, InboxRetry, LeaseRequest,
-    ListState, NewInboxEvent, NewRow, Owner, PruneLimits, RowId, RowState, Settlement, Timestamp,
+    ListState, NewInboxEntry, NewRow, Owner, PruneLimits, RowId, RowState, Settlement, Timestamp,
     Verdict,
 };
 
@@ -102,7 +102,7 @@ impl Run {
             let room = seeded.pick(&ROOMS).expect("there are rooms");
             let received = self.now;
             let event = inbox_event(&name, room);
-            batch.inbox.push(NewInboxEvent { received, ..event });
+            batch.inbox.push(NewInboxEntry { received, ..event });
         }
         // Mostly those received last: the older ones tend to be settled, hence stale.
         let recent = self.received.len().saturating_sub(3);
@@ -258,7 +258,7 @@ impl Run {
             let mut of_room: Vec<_> = of_room.collect();
             assert_eq!(told.len(), of_room.len(), "{what}: inbox");
             for (told, (id, event)) in told.into_iter().zip(&mut of_room) {
-                assert_eq!(told.event, *event, "{what}: inbox");
+                assert_eq!(told.entry, *event, "{what}: inbox");
                 if *id == InboxId(0) {
                     *id = told.id;
                     self.received.push(told.id);
