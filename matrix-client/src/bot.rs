@@ -105,8 +105,14 @@ impl Bot {
     /// [`EngineError`] when the store cannot be used. A homeserver that is away or a
     /// token that is rejected it waits for, and tells through its health.
     pub async fn run(self, stop: CancellationToken) -> Result<(), EngineError> {
-        let source = SyncSource::new(self.client, self.sync);
-        let result = self.engine.run(Box::new(source), stop).await;
+        let source = SyncSource::new(self.client.clone(), self.sync);
+        let handle = self.engine.handle();
+        let result = tokio::select! {
+            biased;
+            result = self.engine.run(Box::new(source), stop) => result,
+            // It never ends.
+            () = self.client.keep_token(&handle) => Ok(()),
+        };
         let closed = match self.own_store {
             Some(store) => store.close().await,
             None => Ok(()),

@@ -1,48 +1,39 @@
 //! The account at the homeserver.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use http::header::AUTHORIZATION;
+use bytes::Bytes;
 use matrix_bridge_core::{
-    Clock, Identity,
+    Clock, EngineHandle, Identity, Status, chain,
     ruma::{
         OwnedDeviceId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId,
         api::{
-            IncomingResponse, MatrixVersion, OutgoingRequest, OutgoingRequestExt,
-            SupportedVersions,
+            OutgoingRequest, SupportedVersions,
             auth_scheme::{AuthScheme, SendAccessToken},
             path_builder::PathBuilder,
         },
     },
 };
-use ruma::api::client::{account::whoami, alias::get_alias, discovery::get_supported_versions};
-use secrecy::{ExposeSecret, SecretString};
+use ruma::api::client::alias::get_alias;
+use secrecy::SecretString;
 
 use crate::{
-    ApiError, ClientError, Limits, ReqwestTransport, SystemClock, Transport, TransportSetupError,
-    limits,
+    ClientError, Homeserver, Limits, ReqwestTransport, SystemClock, TokenError, TokenSource,
+    Transport, TransportSetupError, homeserver::read, limits, token::Tokens,
 };
+
+/// The reason in the health while a new token is not taken.
+const TOKEN: &str = "token";
 
 /// An account at a homeserver. Cloning shares it.
 ///
 /// Requests go to the `v3` paths of spec 1.1 and newer, always: a path that changed
 /// with the server's versions would make a retry another request.
+///
+/// When the homeserver refuses the token, another one is asked of the [`TokenSource`],
+/// once for all requests that were refused, and each of them is made once more with it.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
-
-struct Inner {
-    connection: Connection,
-    identity: Identity,
-}
-
-/// A way to the homeserver, with a token of somebody's.
-struct Connection {
-    transport: Arc<dyn Transport>,
-    clock: Arc<dyn Clock>,
-    base_url: String,
-    token: SecretString,
-}
+pub struct Client(Arc<Tokens>);
 
 impl Client {
     /// Connects to the homeserver at `base_url` as the owner of `token`.
@@ -55,10 +46,22 @@ impl Client {
         base_url: impl Into<String>,
         token: impl Into<SecretString>,
     ) -> Result<Self, ConnectError> {
+        Self::connect_from(base_url, token.into()).await
+    }
+
+    /// Connects with the token that `source` gives, and whichever it gives later.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect).
+    pub async fn connect_from(
+        base_url: impl Into<String>,
+        source: impl TokenSource,
+    ) -> Result<Self, ConnectError> {
         let base_url = base_url.into();
         let transport = ReqwestTransport::new(&base_url)?;
         let clock = Arc::new(SystemClock);
-        Self::connect_with(Arc::new(transport), clock, base_url, token.into()).await
+        Self::connect_with(Arc::new(transport), clock, base_url, source).await
     }
 
     /// The same over a transport and with a clock of the host's.
@@ -70,41 +73,78 @@ impl Client {
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
         base_url: impl Into<String>,
-        token: SecretString,
+        source: impl TokenSource,
     ) -> Result<Self, ConnectError> {
-        let base_url = base_url.into().trim_end_matches('/').to_owned();
-        check_url(&base_url)?;
-        let connection = Connection {
-            transport,
-            clock,
-            base_url,
-            token,
-        };
-        connection.check_versions().await?;
-        let who = connection
-            .call(whoami::v3::Request::new(), limits::SHORT)
-            .await?;
-        let identity = Identity {
-            user: who.user_id,
-            device: who.device_id,
-        };
-        Ok(Self(Arc::new(Inner {
-            connection,
-            identity,
-        })))
+        let homeserver = Homeserver::new(transport, clock, &base_url.into())?;
+        homeserver.check_versions().await?;
+        let tokens = Tokens::first(Arc::new(source), homeserver).await?;
+        Ok(Self(Arc::new(tokens)))
     }
 
     /// The user and device of the token, as `/whoami` told.
     #[must_use]
     pub fn who_am_i(&self) -> WhoAmI {
-        let Identity { user, device } = self.0.identity.clone();
+        let Identity { user, device } = self.identity().clone();
         WhoAmI { user, device }
     }
 
     /// The same as a sender of rows.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.0.identity
+        self.0.identity()
+    }
+
+    /// Uses `token` from now on, once it is sure that it belongs to the same user and the
+    /// same device. What waits because the old one was refused goes on at once if
+    /// [`Bot`](crate::Bot) or [`keep_token`](Self::keep_token) runs.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used; then the old one stays.
+    pub async fn set_token(&self, token: impl Into<SecretString>) -> Result<(), TokenError> {
+        self.0.set(token.into()).await
+    }
+
+    /// Takes up the tokens that the source gives on its own, tells `engine` of each new
+    /// one, so that what waits for it goes on at once, and the health of one that cannot
+    /// be used. It never ends; [`Bot`](crate::Bot) does it by itself.
+    pub async fn keep_token(&self, engine: &EngineHandle) {
+        let mut present = self.0.subscribe();
+        let tell = async {
+            // Its sender lives in `self`, so this does not end.
+            while present.changed().await.is_ok() {
+                tracing::info!(user = %self.identity().user, "a new access token is in use");
+                engine.health().clear(TOKEN);
+                engine.resume();
+            }
+        };
+        tokio::join!(tell, self.watch_source(engine));
+    }
+
+    async fn watch_source(&self, engine: &EngineHandle) {
+        const AGAIN: Duration = Duration::from_secs(5);
+        let clock = self.clock();
+        loop {
+            self.0.source().changed(&*clock).await;
+            while !self.take_up(engine).await {
+                clock.sleep(AGAIN).await;
+            }
+        }
+    }
+
+    /// Takes up the source's token; false if it is to be tried again.
+    async fn take_up(&self, engine: &EngineHandle) -> bool {
+        let health = engine.health();
+        let Err(error) = self.0.take_up().await else {
+            health.clear(TOKEN);
+            return true;
+        };
+        let message = format!("the new access token is not used: {}", chain(&error));
+        let now = self.0.homeserver().now();
+        if health.raise(TOKEN, Status::Degraded, &message, now) {
+            tracing::warn!("{message}");
+        }
+        !error.is_retryable()
     }
 
     /// The room that `alias` points to; `None` if it points nowhere.
@@ -123,7 +163,8 @@ impl Client {
         }
     }
 
-    /// Makes any request of ruma's client API that needs the account's token, once.
+    /// Makes any request of ruma's client API that needs the account's token, once, or
+    /// once more if its token was refused and there is another.
     ///
     /// # Errors
     ///
@@ -134,7 +175,8 @@ impl Client {
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
         for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
     {
-        self.0.connection.call(request, limits::SHORT).await
+        let request = self.0.homeserver().request(request)?;
+        read(&self.exchange(request, limits::SHORT).await?)
     }
 
     /// Makes a request and leaves the reading of the answer to the caller.
@@ -144,71 +186,8 @@ impl Client {
         for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
         for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
     {
-        let connection = &self.0.connection;
-        let response = connection
-            .exchange(connection.request(request)?, limits)
-            .await?;
-        Ok(response.into_body())
-    }
-
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
-        self.0.connection.clock.clone()
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("base_url", &self.0.connection.base_url)
-            .field("identity", &self.0.identity)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Connection {
-    async fn check_versions(&self) -> Result<(), ConnectError> {
-        let request = get_supported_versions::Request::new();
-        let request = request
-            .try_into_http_request::<BytesMut>(&self.base_url, SendAccessToken::None, ())
-            .map_err(|error| ClientError::Request(error.into()))?;
-        let response = self
-            .exchange(request.map(BytesMut::freeze), limits::SHORT)
-            .await?;
-        let response: get_supported_versions::Response = read(&response)?;
-        let known = response.as_supported_versions().versions;
-        if known.iter().any(|version| *version >= MatrixVersion::V1_1) {
-            return Ok(());
-        }
-        Err(ConnectError::TooOld(response.versions.join(", ")))
-    }
-
-    async fn call<R>(&self, request: R, limits: Limits) -> Result<R::IncomingResponse, ClientError>
-    where
-        R: OutgoingRequest,
-        for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
-        for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
-    {
-        read(&self.exchange(self.request(request)?, limits).await?)
-    }
-
-    fn request<R>(&self, request: R) -> Result<http::Request<Bytes>, ClientError>
-    where
-        R: OutgoingRequest,
-        for<'a> R::Authentication: AuthScheme<Input<'a> = SendAccessToken<'a>>,
-        for<'a> R::PathBuilder: PathBuilder<Input<'a> = Cow<'a, SupportedVersions>>,
-    {
-        let versions = SupportedVersions {
-            versions: [MatrixVersion::V1_1].into(),
-            features: [].into(),
-        };
-        let token = SendAccessToken::Always(self.token.expose_secret());
-        let mut request = request
-            .try_into_http_request::<BytesMut>(&self.base_url, token, Cow::Owned(versions))
-            .map_err(|error| ClientError::Request(error.into()))?;
-        if let Some(value) = request.headers_mut().get_mut(AUTHORIZATION) {
-            value.set_sensitive(true);
-        }
-        Ok(request.map(BytesMut::freeze))
+        let request = self.0.homeserver().request(request)?;
+        Ok(self.exchange(request, limits).await?.into_body())
     }
 
     async fn exchange(
@@ -216,27 +195,33 @@ impl Connection {
         request: http::Request<Bytes>,
         limits: Limits,
     ) -> Result<http::Response<Bytes>, ClientError> {
-        let response = self.transport.send(request, limits).await?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        Err(ApiError::read(&response, self.clock.now()).into())
+        let homeserver = self.0.homeserver();
+        let used = self.0.present();
+        let attempt = homeserver.exchange_as(&used.token, request.clone(), limits);
+        let refusal = match attempt.await {
+            Err(ClientError::Api(refusal)) if refusal.is_of_token() => refusal,
+            result => return result,
+        };
+        // Nothing was done with the refused request, so that it may be made again.
+        let other = self.0.after_refusal(&used).await;
+        let other = other.map_err(|source| ClientError::Token {
+            refusal: Some(refusal),
+            source,
+        })?;
+        homeserver.exchange_as(&other.token, request, limits).await
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.0.homeserver().clock().clone()
     }
 }
 
-fn read<T: IncomingResponse>(response: &http::Response<Bytes>) -> Result<T, ClientError> {
-    let borrowed = http::Response::new(&**response.body());
-    T::try_from_http_response_inner(borrowed).map_err(|error| ClientError::Answer(error.into()))
-}
-
-fn check_url(base_url: &str) -> Result<(), ConnectError> {
-    let is_fit = base_url.parse::<http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
-    });
-    if is_fit {
-        Ok(())
-    } else {
-        Err(ConnectError::Url(base_url.to_owned()))
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("homeserver", self.0.homeserver())
+            .field("identity", self.identity())
+            .finish_non_exhaustive()
     }
 }
 

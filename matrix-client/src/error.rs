@@ -7,7 +7,7 @@ use http::StatusCode;
 use matrix_bridge_core::{AccountTrouble, Timestamp};
 use serde::Deserialize;
 
-use crate::{BoxError, TransportError, retry_after::retry_after};
+use crate::{BoxError, TokenError, TransportError, retry_after::retry_after, token::Fault};
 
 /// Why a request gave no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,14 @@ pub enum ClientError {
     /// The request could not be made: an argument is not fit for a URL or a header.
     #[error("the request cannot be made")]
     Request(#[source] BoxError),
+    /// There is no access token, or none that the homeserver accepts.
+    #[error("{}", no_token(.refusal.as_ref()))]
+    Token {
+        /// What the homeserver said to the last one.
+        refusal: Option<ApiError>,
+        /// Why there is no other one.
+        source: TokenError,
+    },
 }
 
 impl ClientError {
@@ -33,6 +41,7 @@ impl ClientError {
     pub const fn api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),
+            Self::Token { refusal, .. } => refusal.as_ref(),
             _ => None,
         }
     }
@@ -40,7 +49,17 @@ impl ClientError {
     /// What is wrong with the account, if that is the reason.
     #[must_use]
     pub fn trouble(&self) -> Option<AccountTrouble> {
-        self.api().and_then(ApiError::trouble)
+        let Self::Token { refusal, source } = self else {
+            return self.api().and_then(ApiError::trouble);
+        };
+        match source.fault() {
+            Fault::Away(_) => None,
+            Fault::Account(trouble) => Some(trouble),
+            Fault::Person => {
+                let known = refusal.as_ref().and_then(ApiError::trouble);
+                Some(known.unwrap_or(AccountTrouble::UnknownToken))
+            }
+        }
     }
 
     /// Whether the homeserver is away, behind a proxy that answers for it, or slow; the
@@ -52,23 +71,44 @@ impl ClientError {
             // HTML or half a body where JSON is due: a proxy, or a cut connection.
             Self::Transport(_) | Self::Answer(_) => true,
             Self::Api(error) => error.is_away(),
+            Self::Token { source, .. } => source.is_retryable(),
         }
     }
 
     /// Whether the same request may succeed later, without anybody doing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.is_away()
-            || self
-                .api()
-                .is_some_and(|e| e.status.is_server_error() || e.is_rate_limit())
+        let is_passing = |e: &ApiError| e.status.is_server_error() || e.is_rate_limit();
+        self.is_away() || self.api().is_some_and(is_passing)
     }
 
     /// How long the other side asks to wait.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.api().and_then(|error| error.retry_after)
+        match self {
+            Self::Token { source, .. } => match source.fault() {
+                Fault::Away(retry_after) => retry_after,
+                Fault::Account(_) | Fault::Person => None,
+            },
+            error => error.api().and_then(|error| error.retry_after),
+        }
     }
+}
+
+impl From<TokenError> for ClientError {
+    fn from(source: TokenError) -> Self {
+        Self::Token {
+            refusal: None,
+            source,
+        }
+    }
+}
+
+fn no_token(refusal: Option<&ApiError>) -> String {
+    refusal.map_or_else(
+        || "there is no access token".to_owned(),
+        |refusal| format!("the homeserver refuses the access token ({refusal})"),
+    )
 }
 
 /// A refusal: what the homeserver, or a proxy before it, said.
@@ -112,6 +152,12 @@ impl ApiError {
     #[must_use]
     pub fn is_rate_limit(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS || self.is("M_LIMIT_EXCEEDED")
+    }
+
+    /// Whether the token is refused, which another one may mend.
+    #[must_use]
+    pub fn is_of_token(&self) -> bool {
+        self.is("M_UNKNOWN_TOKEN") || self.is("M_MISSING_TOKEN")
     }
 
     /// What is wrong with the account, if that is the reason.

@@ -107,16 +107,29 @@ impl AccountTrouble {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::UnknownToken => {
-                "log the account in again on the same device, set the new access token and restart"
+                "log the account in again on the same device and hand over the new access token, \
+                 with which it goes on at once; a login tells whether the account is deactivated"
             }
             Self::SoftLogout => {
-                "the session ran out: log in again with the same device id, set the new access \
-                 token and restart"
+                "the session ran out: log in again with the same device id and hand over the new \
+                 access token, with which it goes on at once"
             }
-            Self::Locked => "ask the homeserver's administrator to unlock the account",
-            Self::Suspended => "ask the homeserver's administrator to lift the suspension",
-            Self::Deactivated => "the account is gone for good: use another one",
-            Self::LimitExceeded => "the homeserver's limits are reached: ask its administrator",
+            Self::Locked => {
+                "ask the homeserver's administrator to unlock the account; it then goes on by \
+                 itself"
+            }
+            Self::Suspended => {
+                "ask the homeserver's administrator to lift the suspension; it then goes on by \
+                 itself"
+            }
+            Self::Deactivated => {
+                "the account is gone unless the homeserver's administrator reactivates it: use \
+                 another one"
+            }
+            Self::LimitExceeded => {
+                "the homeserver's limits are reached: ask its administrator to raise them; it \
+                 then goes on by itself"
+            }
         }
     }
 }

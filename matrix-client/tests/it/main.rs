@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod accounts;
 mod crash_points;
 mod delivery;
 mod encryption;
@@ -11,6 +12,7 @@ mod invites;
 mod policies;
 mod replies;
 mod requests;
+mod sessions;
 mod simulation;
 mod slow_rooms;
 mod tokens;

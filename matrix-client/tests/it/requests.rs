@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use matrix_bridge_client::{Client, ConnectError, ReqwestTransport};
+use matrix_bridge_client::{Client, ConnectError, ReqwestTransport, SecretString};
 use matrix_bridge_core::ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, UInt, api::Direction};
 use matrix_bridge_testkit::{
     homeserver::{Endpoint, Fault},
@@ -21,7 +21,8 @@ use crate::world::World;
 async fn connect(world: &World, url: &str, token: &str) -> Result<Client, ConnectError> {
     let transport = Arc::new(world.server.transport());
     let clock = Arc::new(VirtualClock::new());
-    Client::connect_with(transport, clock, url, token.to_owned().into()).await
+    let token = SecretString::from(token.to_owned());
+    Client::connect_with(transport, clock, url, token).await
 }
 
 #[tokio::test(start_paused = true)]

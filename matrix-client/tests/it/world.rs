@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use matrix_bridge_client::{Client, ClientHistory, ClientSender, SyncSettings, SyncSource};
+use matrix_bridge_client::{
+    Client, ClientHistory, ClientSender, ConnectError, SecretString, SyncSettings, SyncSource,
+    TokenSource,
+};
 use matrix_bridge_core::{
     Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler, HandlerError,
     Health, ListState, MemoryStore, OutboundQueue, ParkReason, Parts, Policy, Random, Reply,
@@ -89,16 +92,18 @@ impl World {
     }
 
     pub(crate) async fn client(&self) -> Client {
+        let token = SecretString::from(self.bot.access_token.clone());
+        self.client_from(token).await.unwrap()
+    }
+
+    /// A client that has its tokens from `source`.
+    pub(crate) async fn client_from(
+        &self,
+        source: impl TokenSource,
+    ) -> Result<Client, ConnectError> {
         let transport = Arc::new(self.server.transport());
-        let token = self.bot.access_token.clone().into();
-        Client::connect_with(
-            transport,
-            Arc::new(self.clock),
-            "http://testkit.local",
-            token,
-        )
-        .await
-        .unwrap()
+        let clock = Arc::new(self.clock);
+        Client::connect_with(transport, clock, "http://testkit.local", source).await
     }
 
     /// Starts a bot and waits until it follows its rooms.
@@ -137,8 +142,15 @@ impl World {
             .with_policy(policy)
             .with_settings(settings);
         let (handle, stop) = (engine.handle(), CancellationToken::new());
-        let source = Box::new(SyncSource::new(client, sync));
-        let task = tokio::spawn(engine.run(source, stop.clone()));
+        let source = Box::new(SyncSource::new(client.clone(), sync));
+        let (told, stopped) = (handle.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                result = engine.run(source, stopped) => result,
+                () = client.keep_token(&told) => unreachable!("it never ends"),
+            }
+        });
         Running { handle, stop, task }
     }
 

@@ -1,5 +1,7 @@
 //! What tests do to accounts: tokens given and taken, users locked out, limits.
 
+use std::time::Duration;
+
 use super::{
     auth::{Standing, User},
     config::RateLimit,
@@ -34,6 +36,28 @@ impl TestHomeserver {
     #[must_use]
     pub fn log_in_without_device(&self, user_id: &str) -> Account {
         self.with(|server| server.account(user_id.to_owned(), None))
+    }
+
+    /// Another token of a user, on a device of that id, that runs out after the lifetime;
+    /// with the refresh token for the next one.
+    #[must_use]
+    pub fn log_in_refreshable(&self, user_id: &str, device_id: &str) -> (Account, String) {
+        self.with(|server| {
+            let device = Some(device_id.to_owned());
+            let pair = server.open_refreshable_session(user_id, device.clone());
+            let account = Account {
+                user_id: user_id.to_owned(),
+                device_id: device,
+                access_token: pair.access,
+            };
+            (account, pair.refresh)
+        })
+    }
+
+    /// How long access tokens hold that are given from now on and can be refreshed; five
+    /// minutes by default.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.with(|server| server.refreshes.lifetime = lifetime);
     }
 
     /// Makes a token unknown, as a logout does: 401 without `soft_logout`.

@@ -4,9 +4,9 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{
-    auth::{Standing, User, Who, localpart},
+    auth::{Standing, User, Who},
     call::Call,
-    errors::ApiError,
+    errors::{ApiError, milliseconds},
     json_check::request_object,
     reply::Reply,
     state::Homeserver,
@@ -130,42 +130,15 @@ impl Homeserver {
             "home_server": self.config.server_name,
         });
         if body["refresh_token"] == true {
-            let who = Who {
-                user: user_id.to_owned(),
-                device: Some(device.clone()),
-            };
-            answer["refresh_token"] = json!(self.new_refresh_token(who));
-            answer["expires_in_ms"] = json!(300_000);
+            let pair = self.open_refreshable_session(user_id, Some(device));
+            answer["access_token"] = json!(pair.access);
+            answer["refresh_token"] = json!(pair.refresh);
+            answer["expires_in_ms"] = json!(milliseconds(self.refreshes.lifetime));
+        } else {
+            answer["access_token"] = json!(self.open_session(user_id, Some(device)));
         }
-        answer["access_token"] = json!(self.open_session(user_id, Some(device)));
         self.changes += 1;
         Reply::json(&answer)
-    }
-
-    pub(crate) fn refresh(&mut self, call: &Call) -> Result<Reply, ApiError> {
-        let body = request_object(&call.body)?;
-        let given = body["refresh_token"].as_str().unwrap_or_default();
-        let known = self.refresh_tokens.get_mut(given);
-        let known =
-            known.ok_or_else(|| ApiError::unknown_token("refresh token isn't valid", false))?;
-        // What stays is a used one.
-        let who = known
-            .take()
-            .ok_or_else(|| ApiError::forbidden("refresh token has already been used"))?;
-        let Who { user, device } = who.clone();
-        let token = self.open_session(&user, device);
-        let refresh_token = self.new_refresh_token(who);
-        Ok(Reply::json(&json!({
-            "access_token": token,
-            "refresh_token": refresh_token,
-            "expires_in_ms": 300_000,
-        })))
-    }
-
-    fn new_refresh_token(&mut self, who: Who) -> String {
-        let token = self.ids.refresh_token(localpart(&who.user));
-        self.refresh_tokens.insert(token.clone(), Some(who));
-        token
     }
 
     pub(crate) fn logout(&mut self, call: &Call, _who: &Who) -> Result<Reply, ApiError> {

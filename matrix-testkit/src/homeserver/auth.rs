@@ -1,6 +1,6 @@
 //! Users, devices and tokens; who is let in and how the others are told.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -44,6 +44,8 @@ pub(crate) enum Standing {
 pub(crate) struct Session {
     pub(crate) who: Who,
     pub(crate) state: SessionState,
+    /// When it runs out by itself.
+    pub(crate) expires: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,7 +58,7 @@ pub(crate) enum SessionState {
 
 impl Homeserver {
     /// Who calls, or why they are not let in.
-    pub(crate) fn authenticate(&self, call: &Call) -> Result<Who, ApiError> {
+    pub(crate) fn authenticate(&mut self, call: &Call) -> Result<Who, ApiError> {
         let Some(token) = &call.token else {
             return Err(ApiError::new(
                 StatusCode::UNAUTHORIZED,
@@ -68,7 +70,12 @@ impl Homeserver {
             .sessions
             .get(token)
             .ok_or_else(|| ApiError::unknown_token("Invalid access token passed.", false))?;
+        let who = session.who.clone();
+        let is_over = session.expires.is_some_and(|end| end <= self.now);
         match session.state {
+            SessionState::Live if is_over => {
+                return Err(ApiError::unknown_token("Access token has expired", true));
+            }
             SessionState::Live => {}
             SessionState::Expired => {
                 return Err(ApiError::unknown_token("Access token has expired", true));
@@ -80,8 +87,9 @@ impl Homeserver {
                 ));
             }
         }
-        self.check_standing(call, &session.who.user)?;
-        Ok(session.who.clone())
+        self.check_standing(call, &who.user)?;
+        self.note_use_of_access(token);
+        Ok(who)
     }
 
     fn check_standing(&self, call: &Call, user: &str) -> Result<(), ApiError> {
@@ -125,6 +133,7 @@ impl Homeserver {
             Session {
                 who,
                 state: SessionState::Live,
+                expires: None,
             },
         );
         token

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    auth::{Session, User, Who},
+    auth::{Session, User},
     handle::TestHomeserver,
     media::Media,
+    refresh::Refreshes,
     room::Room,
     state::Homeserver,
     transactions::Transactions,
@@ -19,7 +20,7 @@ use super::{
 pub struct Backup {
     users: BTreeMap<String, User>,
     sessions: BTreeMap<String, Session>,
-    refresh_tokens: BTreeMap<String, Option<Who>>,
+    refreshes: Refreshes,
     rooms: BTreeMap<String, Room>,
     aliases: BTreeMap<String, String>,
     media: BTreeMap<String, Media>,
@@ -50,7 +51,7 @@ impl Homeserver {
         Backup {
             users: self.users.clone(),
             sessions: self.sessions.clone(),
-            refresh_tokens: self.refresh_tokens.clone(),
+            refreshes: self.refreshes.clone(),
             rooms: self.rooms.clone(),
             aliases: self.aliases.clone(),
             media: self.media.clone(),
@@ -63,7 +64,7 @@ impl Homeserver {
         let Backup {
             users,
             sessions,
-            refresh_tokens,
+            refreshes,
             rooms,
             aliases,
             media,
@@ -72,7 +73,7 @@ impl Homeserver {
         } = backup;
         self.users = users;
         self.sessions = sessions;
-        self.refresh_tokens = refresh_tokens;
+        self.refreshes = refreshes;
         self.rooms = rooms;
         self.aliases = aliases;
         self.media = media;

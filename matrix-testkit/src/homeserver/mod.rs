@@ -90,6 +90,7 @@ mod messages;
 mod outcome;
 mod profile;
 mod queries;
+mod refresh;
 mod relations;
 mod reply;
 mod request_log;

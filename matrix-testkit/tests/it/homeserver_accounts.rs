@@ -1,5 +1,7 @@
 //! Accounts, logins, profiles, and what the server says of itself.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 use matrix_bridge_client::Transport as _;
@@ -108,6 +110,38 @@ async fn an_expired_token_is_refreshed_once_on_the_same_device() {
     let unknown = json!({ "refresh_token": "x" });
     let unknown = anonymous(&server, Method::POST, "/refresh", &unknown).await;
     assert_eq!(unknown.refusal(), (401, "M_UNKNOWN_TOKEN"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_stays_good_until_what_it_gave_is_used() {
+    let server = TestHomeserver::new();
+    server.set_token_lifetime(Duration::from_secs(10));
+    let (bot, refresh) = server.log_in_refreshable("@bot:testkit.local", "D");
+    let refresh = json!({ "refresh_token": refresh });
+    let whoami = async |token: &str| {
+        let account = Account {
+            access_token: token.to_owned(),
+            ..bot.clone()
+        };
+        Client::new(&server, account).get("/account/whoami").await
+    };
+
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(
+        whoami(&bot.access_token).await.body["soft_logout"],
+        json!(true)
+    );
+    let lost = anonymous(&server, Method::POST, "/refresh", &refresh).await;
+    let kept = anonymous(&server, Method::POST, "/refresh", &refresh).await;
+
+    assert_eq!(kept.body["expires_in_ms"], 10_000);
+    let dead = whoami(&lost.text("access_token")).await;
+    assert_eq!(dead.refusal(), (401, "M_UNKNOWN_TOKEN"));
+    assert_eq!(whoami(&kept.text("access_token")).await.status, 200);
+    let used = anonymous(&server, Method::POST, "/refresh", &refresh).await;
+    assert_eq!(used.refusal(), (403, "M_FORBIDDEN"));
+    let old = whoami(&bot.access_token).await;
+    assert_eq!(old.body["soft_logout"], false);
 }
 
 #[tokio::test]
