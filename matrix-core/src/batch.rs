@@ -1,5 +1,7 @@
 //! What one commit writes: all of it, or nothing.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use ruma::{OwnedEventId, OwnedRoomId};
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,14 @@ impl Batch {
             facts: Vec::new(),
             values: Vec::new(),
         }
+    }
+
+    /// A gap that this fills twice, or fills and settles: what comes second would be lost.
+    #[must_use]
+    pub fn gap_named_twice(&self) -> Option<InboxId> {
+        let mut named: BTreeSet<InboxId> = self.inbox_done.iter().copied().collect();
+        let mut filled = self.fills.iter().map(|fill| fill.gap);
+        filled.find(|gap| !named.insert(*gap))
     }
 }
 
@@ -174,12 +184,13 @@ pub struct InboxRetry {
 
 /// Writes down what was read of a gap.
 ///
-/// The gap has to be the first entry of its room: all before it is handled.
+/// The gap has to be the first entry of its room: all before it is handled. A batch names
+/// it once: one that fills it twice, or fills and settles it, is stale.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GapFill {
     /// Which gap.
     pub gap: InboxId,
-    /// Entries for the place right behind the gap, before everything else of the room,
+    /// Entries of its room for the place right behind it, before everything else there,
     /// in their order. A gap is filled backwards, so a later fill comes before an
     /// earlier one.
     pub entries: Vec<NewInboxEntry>,

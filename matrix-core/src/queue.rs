@@ -32,7 +32,8 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
     /// so first come first, then those with the smaller first row; a lane under a claim
     /// becomes so when the last row of the claim is settled, whatever the age of its
     /// rows, so that lanes take turns. Of a lane it takes the first rows in order, as
-    /// long as they are due, of one sender's user and one class.
+    /// long as they are due, of one sender's user and one class, and before any row that
+    /// blocks the lane.
     ///
     /// The claim runs out at `now + ttl` (`until <= now`); what is not settled by then
     /// can be claimed again, and can be settled under the old token until it is. A new
@@ -50,7 +51,7 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Settled, StoreError>;
 
     /// When [`claim`](Self::claim) will next have something, paused senders apart;
-    /// `None` if the queue is empty.
+    /// `None` if nothing waits but behind rows that block their lane.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// How many rows there are, and how old the oldest is.
@@ -80,9 +81,10 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError>;
 
     /// Puts `with` at the place of a parked row, which is removed: a new row, with its
-    /// own key, transaction id and no attempts, due when it was created. The lane stays
-    /// that of the old row. False, and nothing written, where the row is not parked or
-    /// another row has the new key.
+    /// own key, transaction id and no attempts, due when it was created. The lane and the
+    /// id stay those of the old row. False, and nothing written, where the row is not
+    /// parked or the new key is taken, also by the old row itself: a key names one row
+    /// for good, and a homeserver ignores other content under a transaction id it knows.
     async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError>;
 
     /// What became of rows since `after`, in the order in which it was written.

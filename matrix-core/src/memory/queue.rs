@@ -171,6 +171,7 @@ impl Queue {
         self.last_token.0 += 1;
         let token = self.last_token;
         let ids = self.lanes.get(&lane).cloned().unwrap_or_default();
+        let blocking = self.first_blocking(&lane);
         let mut of = None;
         let mut is_in_run = true;
         let mut rows = Vec::new();
@@ -183,6 +184,7 @@ impl Queue {
             entry.wait_until(entry.due);
             let kind = (entry.row.sender.user.clone(), entry.row.class);
             is_in_run &= rows.len() < most && entry.due <= now;
+            is_in_run &= blocking.is_none_or(|blocking| id < blocking);
             is_in_run &= *of.get_or_insert_with(|| kind.clone()) == kind;
             if is_in_run {
                 entry.is_first_claim = entry.row.first_attempt.is_none();
@@ -206,8 +208,8 @@ impl Queue {
     /// was settled later, and no row before blocks it.
     fn free_at(&self, lane: &LaneId, rows: &BTreeSet<RowId>) -> Option<Timestamp> {
         let head = self.head(rows)?;
-        let blocking = self.blocking.get(lane).and_then(BTreeSet::first);
-        if blocking.is_some_and(|first| *first < head.row.id) {
+        let blocking = self.first_blocking(lane);
+        if blocking.is_some_and(|blocking| blocking < head.row.id) {
             return None;
         }
         let claims = rows
@@ -217,6 +219,10 @@ impl Queue {
             .map(|entry| entry.until);
         let freed = self.freed.get(lane).copied();
         claims.chain(Some(head.due)).chain(freed).max()
+    }
+
+    fn first_blocking(&self, lane: &LaneId) -> Option<RowId> {
+        self.blocking.get(lane)?.first().copied()
     }
 
     fn head(&self, lane: &BTreeSet<RowId>) -> Option<&Entry> {

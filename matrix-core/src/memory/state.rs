@@ -87,6 +87,7 @@ impl State {
         let mut filled = batch.fills.iter().map(|fill| fill.gap);
         let mut unparked = batch.parked_done.iter().copied();
         gone.or_else(|| filled.find(|id| !self.inbox.is_open_gap(&batch.account, *id)))
+            .or_else(|| batch.gap_named_twice())
             .map(Stale::Inbox)
             .or_else(|| {
                 unparked

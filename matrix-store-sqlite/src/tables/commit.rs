@@ -44,6 +44,9 @@ fn why_stale(work: &Work<'_>, batch: &Batch) -> Result<Option<Stale>, Fault> {
             return Ok(Some(Stale::Inbox(fill.gap)));
         }
     }
+    if let Some(gap) = batch.gap_named_twice() {
+        return Ok(Some(Stale::Inbox(gap)));
+    }
     for id in batch.parked_done.iter().copied() {
         if !parked::has(connection, &batch.account, id)? {
             return Ok(Some(Stale::Parked(id)));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use matrix_bridge_core::{
     Batch, Checkpoint, Claim, ClaimRequest, CommitOutcome, Fence, InboxEntry, InboxLane,
     LeaseOutcome, LeaseRequest, ListState, Membership, NewRow, Outcome, OutcomeCursor, ParkedEvent,
-    PruneLimits, Pruned, QueueDepth, RoomFacts, Row, RowId, Settlement, Store, Timestamp, Verdict,
+    ParkedRows, PruneLimits, Pruned, QueueDepth, RoomFacts, Row, RowId, RowKey, Settlement, Store,
+    Timestamp, Verdict,
 };
 
 use super::{
@@ -175,6 +176,28 @@ impl Checked {
         requeued.expect("requeueing works")
     }
 
+    pub(super) async fn discard(&self, rows: &[RowId]) -> u64 {
+        let discarded = self.store.discard(rows).await;
+        discarded.expect("discarding works")
+    }
+
+    pub(super) async fn replace(&self, row: RowId, with: NewRow) -> bool {
+        let replaced = self.store.replace(row, with).await;
+        replaced.expect("replacing works")
+    }
+
+    /// The rows of these keys.
+    pub(super) async fn rows(&self, keys: &[&str]) -> Vec<Option<Row>> {
+        let keys: Vec<_> = keys.iter().map(|key| RowKey::new(*key)).collect();
+        let rows = self.store.rows(&keys).await;
+        rows.expect("the queue is readable")
+    }
+
+    /// How many rows are parked, by reason.
+    pub(super) async fn parked(&self) -> Vec<ParkedRows> {
+        self.store.parked().await.expect("the queue is readable")
+    }
+
     pub(super) async fn outcomes(&self) -> Vec<Outcome> {
         self.outcomes_after(OutcomeCursor::default(), ALL).await
     }
@@ -204,6 +227,7 @@ impl Checked {
             parked: self.list(ListState::Parked).await,
             shadow: self.list(ListState::Shadow).await,
             sent: self.list(ListState::Sent).await,
+            parked_rows: self.parked().await,
             outcomes: self.outcomes().await,
             depth: self.depth().await,
             next_due: self.next_due().await,
@@ -239,6 +263,7 @@ pub(super) struct Contents {
     pub(super) parked: Vec<Row>,
     pub(super) shadow: Vec<Row>,
     pub(super) sent: Vec<Row>,
+    pub(super) parked_rows: Vec<ParkedRows>,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) depth: QueueDepth,
     pub(super) next_due: Option<Timestamp>,

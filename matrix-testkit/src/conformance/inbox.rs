@@ -1,14 +1,15 @@
 //! Events that are received and not yet handled.
 
 use matrix_bridge_core::{
-    Batch, CommitOutcome, InboxEntry, InboxItem, InboxLane, InboxRetry, NewInboxEntry, ParkedEvent,
-    Stale,
+    Batch, CommitOutcome, InboxEntry, InboxLane, InboxRetry, NewInboxEntry, Stale,
 };
 
 use super::{
     StoreFactory,
     checked::Checked,
-    sample::{account, at, batch, event, inbox_event, other_account, parked_event, room},
+    sample::{
+        account, at, batch, event, event_ids, inbox_event, other_account, parked_event, room,
+    },
 };
 
 /// Order is that of the commits, and within a batch that of its events.
@@ -155,27 +156,6 @@ pub async fn inbox_ids_are_not_used_again(factory: &dyn StoreFactory) {
     assert!(now[0].id > former[0].id);
 }
 
-/// Parked events are told newest first, up to a limit, and come back whole.
-pub async fn parked_events_are_told_newest_first(factory: &dyn StoreFactory) {
-    let store = Checked::open(factory).await;
-    let mut unreadable = parked_event("b");
-    unreadable.event_id = None;
-    let all = [parked_event("c"), unreadable, parked_event("a")];
-    for event in &all {
-        let parked = vec![event.clone()];
-        store.commit(Batch { parked, ..batch() }).await;
-    }
-
-    let [c, b, a] = all;
-    let newest = store.store.parked_events(&account(), None, 2).await;
-    let newest = newest.expect("parked events are readable");
-    let events = |parked: Vec<ParkedEvent>| -> Vec<_> {
-        parked.into_iter().map(|parked| parked.event).collect()
-    };
-    assert_eq!(events(newest), [a.clone(), b.clone()]);
-    assert_eq!(events(store.parked_events().await), [a, b, c]);
-}
-
 async fn receive(store: &Checked, events: &[(&str, &str)]) {
     let inbox = events.iter().map(|(name, room)| inbox_event(name, room));
     let inbox = inbox.collect();
@@ -191,9 +171,6 @@ fn done(entry: &InboxEntry) -> Batch {
 
 fn names(inbox: &[InboxEntry]) -> Vec<String> {
     let suffix = event("").as_str()[1..].to_owned();
-    let ids = inbox.iter().map(|entry| match &entry.entry.item {
-        InboxItem::Event { event_id, .. } => event_id.as_str(),
-        InboxItem::Gap(_) => "gap",
-    });
-    ids.map(|id| id.replace(&suffix, "")).collect()
+    let ids = event_ids(inbox).into_iter();
+    ids.map(|id| id.as_str().replace(&suffix, "")).collect()
 }

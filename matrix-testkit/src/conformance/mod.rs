@@ -35,22 +35,27 @@ mod factory;
 mod list;
 mod sample;
 
+pub mod block;
 pub mod claim;
 pub mod commit;
 pub mod concurrent;
 pub mod durable;
 pub mod enqueue;
 pub mod expiry;
+pub mod gap;
 pub mod hostile;
 pub mod inbox;
 pub mod lease;
 pub mod mark;
 pub mod outcome;
+pub mod parked;
 pub mod person;
 pub mod prune;
 pub mod random;
+pub mod replace;
 pub mod room;
 pub mod settle;
+pub mod turn;
 pub mod value;
 
 pub use self::{

@@ -8,8 +8,8 @@ use super::{
     StoreFactory,
     checked::Checked,
     sample::{
-        at, batch, event, facts, full_batch, inbox_event, keys, last_seen, link, linked, no_limits,
-        other_account, parked, parked_event, row, set, shadow,
+        at, batch, blocking, event, facts, full_batch, inbox_event, inbox_gap, keys, last_seen,
+        link, linked, no_limits, other_account, parked, parked_event, reason, row, set, shadow,
     },
 };
 
@@ -198,15 +198,16 @@ pub async fn records_beyond_the_count_are_forgotten(factory: &dyn StoreFactory) 
     assert_eq!(outcomes[outcomes.len() - 1].key.as_str(), "sent 39");
 }
 
-/// What waits, is claimed or parked, and what was not handled, is not forgotten.
+/// What waits, is claimed or blocks its lane, and what was not handled, is not forgotten.
 pub async fn open_work_is_never_pruned(factory: &dyn StoreFactory) {
     let store = Checked::open(factory).await;
     let rows = vec![row("waiting", "one"), row("claimed", "two")];
     store.enqueue(rows).await;
     let claims = store.claim(1).await;
     store.settle_all(&claims[0], Verdict::Release, 1).await;
-    store.enqueue(vec![parked(row("parked", "three"))]).await;
-    let inbox = vec![inbox_event("a", "one")];
+    let block = parked(blocking(row("parked", "three")));
+    store.enqueue(vec![block, row("blocked", "three")]).await;
+    let inbox = vec![inbox_event("a", "one"), inbox_gap("gap", "one")];
     let values = vec![set("one", "1")];
     let rooms = vec![facts("one", Membership::Join)];
     store
@@ -247,6 +248,50 @@ pub async fn parked_events_beyond_the_count_are_forgotten(factory: &dyn StoreFac
         }
     );
     assert_eq!(store.parked_events().await, before[..6]);
+}
+
+/// Parked rows are kept by count, those parked last; their keys are free.
+pub async fn parked_rows_beyond_the_count_are_forgotten(factory: &dyn StoreFactory) {
+    let mut store = Checked::open(factory).await;
+    for (key, now) in [("a", 90), ("b", 20), ("c", 80), ("d", 30), ("e", 80)] {
+        store.enqueue(vec![row(key, key)]).await;
+        store.settle_due(Verdict::Park(reason("no")), now).await;
+    }
+    commit_at(&store, 70, vec![parked(row("f", "f"))]).await;
+    store = store.reopen(factory).await;
+
+    let pruned = store.prune(parked_rows(3)).await;
+
+    assert_eq!(pruned.parked_rows, 3);
+    assert_eq!(keys(&store.list(ListState::Parked).await), ["a", "c", "e"]);
+    assert_eq!(store.depth().await.parked, 3);
+    assert_eq!(store.parked().await[0].rows, 3);
+    store.enqueue(vec![row("b", "b")]).await;
+    assert_eq!(keys(&store.list(ListState::Waiting).await), ["b"]);
+    let none = store.prune(parked_rows(3)).await;
+    assert_eq!(none, Pruned::default());
+}
+
+/// Rows that block their lane stay, and are among those that may.
+pub async fn parked_rows_that_block_are_not_forgotten(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let block = |key| parked(blocking(row(key, key)));
+    let rows = vec![block("a"), parked(row("b", "b")), block("c")];
+    store.enqueue(rows).await;
+    commit_at(&store, 2, vec![parked(row("d", "d")), row("e", "a")]).await;
+
+    assert_eq!(store.prune(parked_rows(3)).await.parked_rows, 1);
+    assert_eq!(keys(&store.list(ListState::Parked).await), ["a", "c", "d"]);
+    assert_eq!(store.prune(parked_rows(0)).await.parked_rows, 1);
+    assert_eq!(keys(&store.list(ListState::Parked).await), ["a", "c"]);
+    assert_eq!(store.claim(5_000).await, [], "the lane is still blocked");
+}
+
+const fn parked_rows(max: u64) -> PruneLimits {
+    PruneLimits {
+        parked_rows_max: max,
+        ..no_limits()
+    }
 }
 
 /// A key is free again when the record of its row is gone; the link of it stays.
@@ -307,6 +352,6 @@ const fn everything() -> PruneLimits {
         records_before: at(1_000_000),
         records_max: 0,
         parked_events_max: 0,
-        parked_rows_max: u64::MAX,
+        parked_rows_max: 0,
     }
 }

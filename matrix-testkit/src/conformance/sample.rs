@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use matrix_bridge_core::{
-    Account, Action, Address, Advance, Batch, Claim, ClaimRequest, Disposition, EndpointClass,
-    Generation, HostLink, Identity, InboxEntry, InboxItem, LaneId, LastSeen, LeaseName,
+    Account, Action, Address, Advance, Batch, Claim, ClaimRequest, Disposition, EndpointClass, Gap,
+    GapCause, Generation, HostLink, Identity, InboxEntry, InboxItem, LaneId, LastSeen, LeaseName,
     LeaseRequest, Membership, NewInboxEntry, NewParkedEvent, NewRow, OrderPolicy, ParkCode,
     ParkReason, Position, PruneLimits, RawJson, RoomFacts, Row, RowBody, RowKey, Settlement,
     SourceId, Timestamp, ValueChange, ValueKey, Verdict,
@@ -126,6 +126,12 @@ pub(super) fn shadow(row: NewRow) -> NewRow {
     NewRow { disposition, ..row }
 }
 
+/// The same row, for which the lane waits while it is parked.
+pub(super) fn blocking(mut row: NewRow) -> NewRow {
+    row.body.order = OrderPolicy::Block;
+    row
+}
+
 /// The same row, parked from the start.
 pub(super) fn parked(row: NewRow) -> NewRow {
     let disposition = Disposition::Park(reason("from the start"));
@@ -146,6 +152,24 @@ pub(super) fn link(id: &str) -> HostLink {
         id: id.into(),
         part: 0,
         kind: "primary".into(),
+    }
+}
+
+/// A gap that goes on at `from`.
+pub(super) fn gap(from: &str) -> Gap {
+    Gap {
+        from: Some(from.into()),
+        to: None,
+        last_seen: None,
+        cause: GapCause::Limited,
+        read: 0,
+    }
+}
+
+pub(super) fn inbox_gap(from: &str, room_name: &str) -> NewInboxEntry {
+    NewInboxEntry {
+        item: InboxItem::Gap(gap(from)),
+        ..inbox_event("", room_name)
     }
 }
 
@@ -291,7 +315,7 @@ pub(super) fn full_batch(name: &'static str) -> Batch {
             shadow(row(&format!("{name} shadow"), name)),
             parked(row(&format!("{name} parked"), name)),
         ],
-        inbox: vec![inbox_event(name, name)],
+        inbox: vec![inbox_event(name, name), inbox_gap(name, name)],
         parked: vec![parked_event(name)],
         facts: vec![RoomFacts {
             encrypted: true,

@@ -1,6 +1,9 @@
 //! Random calls, compared with the simplest thing that could be right.
 
+mod compare;
+mod draw;
 mod model;
+mod rows;
 mod run;
 mod seeded;
 
