@@ -1,10 +1,10 @@
 //! From a configuration to an account at the homeserver.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use matrix_bridge::{
-    AccountTrouble, Backoff, Client, ClientError, Clock as _, ConnectError, HealthBoard,
-    Random as _, RetryPolicy as _, Status, SystemClock, SystemRandom, WhoAmI, chain,
+    Backoff, Client, ClientError, Clock as _, ConnectError, HealthBoard, Random as _,
+    RetryPolicy as _, Status, SystemClock, SystemRandom, TokenSource, WhoAmI, chain,
 };
 
 use super::{
@@ -23,6 +23,7 @@ const ACCOUNT_RETRY: Duration = Duration::from_secs(30);
 pub(crate) struct Connector<'a> {
     config: &'a Config,
     health: &'a HealthBoard,
+    token: Arc<dyn TokenSource>,
     failures: u32,
 }
 
@@ -43,6 +44,7 @@ impl<'a> Connector<'a> {
         Self {
             config,
             health,
+            token: config.token.source(),
             failures: 0,
         }
     }
@@ -50,11 +52,7 @@ impl<'a> Connector<'a> {
     /// Tries once.
     pub(crate) async fn attempt(&mut self) -> Result<Try, Fatal> {
         let url = &self.config.homeserver_url;
-        let token = match self.config.token.read() {
-            Ok(token) => token,
-            Err(error) => return Ok(self.wait(Status::Failed, &error.to_string(), ACCOUNT_RETRY)),
-        };
-        let error = match Client::connect(url.value.as_str(), token).await {
+        let error = match Client::connect_from(url.value.as_str(), self.token.clone()).await {
             Ok(client) => {
                 check_owner(self.config, &client.who_am_i())?;
                 self.health.clear(CODE);
@@ -74,21 +72,19 @@ impl<'a> Connector<'a> {
         }
     }
 
+    /// Waits until there may be another token to try.
+    pub(crate) async fn token_changed(&self) {
+        self.token.changed(&SystemClock).await;
+    }
+
     fn failed(&self, error: &ClientError, reason: &str) -> Try {
         let Config {
             homeserver_url,
             user,
-            token,
             ..
         } = self.config;
         if let Some(trouble) = error.trouble() {
-            let advice = match trouble {
-                AccountTrouble::UnknownToken | AccountTrouble::SoftLogout if token.is_file() => {
-                    "log in again with the same device id and put the new access token into the \
-                     file; it is read again by itself"
-                }
-                trouble => trouble.advice(),
-            };
+            let advice = trouble.advice();
             let message = format!(
                 "{} cannot connect: {trouble} ({reason}); {advice}",
                 user.value

@@ -118,7 +118,8 @@ async fn work(
     result
 }
 
-/// Connects, however long the homeserver is away. A reload makes it try at once.
+/// Connects, however long the homeserver is away. A reload or another token makes it try
+/// at once.
 async fn connect(
     config: &Config,
     health: &HealthBoard,
@@ -135,6 +136,7 @@ async fn connect(
         tokio::select! {
             biased;
             Ok(()) = wishes.changed() => {}
+            () = connector.token_changed() => {}
             () = tokio::time::sleep(delay) => {}
         }
     }

@@ -18,6 +18,8 @@ pub struct Setup {
     history: Option<u32>,
     path: PathBuf,
     token: PathBuf,
+    /// Whether the token's file holds a session.
+    is_session: bool,
     store: PathBuf,
 }
 
@@ -34,6 +36,7 @@ impl Setup {
             history: None,
             path: folder.join("router.toml"),
             token: folder.join("router.token"),
+            is_session: false,
             store: folder.join("router.db"),
         };
         setup.write_token(token);
@@ -101,7 +104,14 @@ impl Setup {
         &self.token
     }
 
-    /// Puts a token into the bot's file.
+    /// Takes the token's file for a session: what a login answered.
+    #[must_use]
+    pub fn session(mut self) -> Self {
+        self.is_session = true;
+        self
+    }
+
+    /// Puts a token, or a session, into the bot's file.
     pub fn write_token(&self, token: &str) {
         fs::write(&self.token, token).unwrap();
     }
@@ -118,11 +128,16 @@ impl Setup {
     }
 
     fn text(&self) -> String {
+        let key = if self.is_session {
+            "session_file"
+        } else {
+            "access_token_file"
+        };
         let mut text = format!(
-            "[matrix]\nhomeserver_url = {:?}\nuser_id = {:?}\naccess_token_file = {:?}\n\
+            "[matrix]\nhomeserver_url = {:?}\nuser_id = {:?}\n{} = {:?}\n\
              state_store = {:?}\nmode = {:?}\n\n[matrix.join]\npolicy = {:?}\n\n\
              [http]\nlisten = \"127.0.0.1:0\"\n",
-            self.homeserver, self.user, self.token, self.store, self.mode, self.join
+            self.homeserver, self.user, key, self.token, self.store, self.mode, self.join
         );
         if let Some(count) = self.history {
             write!(text, "\n[matrix.first_sync]\nhistory = {count}\n").unwrap();

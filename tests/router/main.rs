@@ -12,6 +12,7 @@ mod outages;
 mod refusals;
 mod reloads;
 mod reports;
+mod tokens;
 mod world;
 
 /// Its unit tests: an example that is built as a program has none of its own in

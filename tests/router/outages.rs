@@ -50,7 +50,7 @@ async fn a_rejected_token_can_be_replaced_in_its_file() {
     let (status, health) = get(&address, "/healthz").await;
     assert_eq!(status, 503);
     assert!(
-        health.contains("put the new access token into the file"),
+        health.contains("log in again with the same device id and put the new one in"),
         "{health}"
     );
 

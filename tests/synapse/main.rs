@@ -11,6 +11,7 @@
     reason = "a helper of tests that cannot help must fail the test"
 )]
 
+mod accounts;
 mod canary;
 mod configuration;
 mod encryption;

@@ -8,8 +8,11 @@ use matrix_bridge_testkit::python::PythonEnvironment;
 use matrix_bridge_testkit::synapse::{
     AccessLogLine, Account, SharedSynapse, Synapse, SynapseConfig,
 };
+use serde_json::json;
 use tempfile::TempDir;
+use tokio::process::Command;
 
+use crate::http;
 use crate::setup::Setup;
 use crate::until::SOON;
 
@@ -120,6 +123,29 @@ impl World {
         Person::start(&self.python, &self.base_url, &account.user_id, PASSWORD)
             .await
             .unwrap()
+    }
+
+    /// The token of somebody who may use the admin API.
+    pub(crate) async fn administrator(&self) -> String {
+        const PATH: &str = "/_synapse/admin/v1/register";
+        const MAC: &str = "import hmac, sys\n\
+            key, *rest = [part.encode() for part in sys.argv[1:]]\n\
+            print(hmac.new(key, b'\\0'.join(rest), 'sha1').hexdigest())";
+        let (base_url, name) = (self.base_url(), self.user_name("admin"));
+        let nonce = http::get(base_url, PATH).await.json()["nonce"].clone();
+        let mut python = Command::new(self.python.python());
+        python.args(["-c", MAC, SynapseConfig::REGISTRATION_SECRET]);
+        python.args([nonce.as_str().unwrap(), &name, PASSWORD, "admin"]);
+        let mac = python.output().await.unwrap();
+        assert!(mac.status.success(), "{mac:?}");
+        let mac = String::from_utf8(mac.stdout).unwrap();
+        let body = json!({
+            "nonce": nonce, "username": name, "password": PASSWORD, "admin": true,
+            "mac": mac.trim(),
+        });
+        let answer = http::ask(base_url, "POST", PATH, None, Some(&body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
     /// The shared server may have served an earlier run.

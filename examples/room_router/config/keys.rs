@@ -28,6 +28,7 @@ pub(crate) const USER_ID: Key = key("matrix.user_id", &["MATRIX_USER_ID", "MATRI
 pub(crate) const ACCESS_TOKEN: Key = key("matrix.access_token", &["MATRIX_ACCESS_TOKEN"]);
 pub(crate) const ACCESS_TOKEN_FILE: Key =
     key("matrix.access_token_file", &["MATRIX_ACCESS_TOKEN_FILE"]);
+pub(crate) const SESSION_FILE: Key = key("matrix.session_file", &["MATRIX_SESSION_FILE"]);
 pub(crate) const DEVICE_NAME: Key = key("matrix.device_name", &["MATRIX_DEVICE_NAME"]);
 pub(crate) const STATE_STORE: Key = key("matrix.state_store", &["MATRIX_STATE_STORE"]);
 pub(crate) const MODE: Key = key("matrix.mode", &["MATRIX_MODE"]);
@@ -39,12 +40,13 @@ pub(crate) const DEDUPE_MAX: Key = key("matrix.dedupe.max_events", &["MATRIX_DED
 pub(crate) const HISTORY: Key = key("matrix.first_sync.history", &["MATRIX_FIRST_SYNC_HISTORY"]);
 pub(crate) const LISTEN: Key = key("http.listen", &["MATRIX_HTTP_LISTEN"]);
 
-const ALL: [&Key; 15] = [
+const ALL: [&Key; 16] = [
     &ENABLED,
     &HOMESERVER_URL,
     &USER_ID,
     &ACCESS_TOKEN,
     &ACCESS_TOKEN_FILE,
+    &SESSION_FILE,
     &DEVICE_NAME,
     &STATE_STORE,
     &MODE,

@@ -22,7 +22,7 @@ pub(crate) use self::{
     error::{ConfigError, Place},
     rooms::{RoomList, RoomName},
     sources::{Environment, environment},
-    token::TokenSource,
+    token::Token,
 };
 
 /// A value, and where it stands, for mistakes that only show later.
@@ -44,7 +44,7 @@ pub(crate) struct Config {
     /// Whose token it has to be.
     pub(crate) user: Placed<OwnedUserId>,
     /// The token.
-    pub(crate) token: TokenSource,
+    pub(crate) token: Token,
     /// How logs call this bot.
     pub(crate) device_name: Option<String>,
     /// The store's file.

@@ -1,24 +1,26 @@
-//! The access token: in the configuration, or in a file of its own.
+//! Where the access token comes from: the configuration, or a file of its own.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use matrix_bridge::SecretString;
+use matrix_bridge::{FileToken, SecretString, SessionFile, TokenSource, access_token};
 
 use super::{
     error::{ConfigError, Place, shown},
-    keys::{ACCESS_TOKEN, ACCESS_TOKEN_FILE},
+    keys::{ACCESS_TOKEN, ACCESS_TOKEN_FILE, Key, SESSION_FILE},
     sources::{Sources, read_text},
     value::Found,
 };
 
 const IN_FILE: &str = "a readable file with the access token as its only line";
+const IN_SESSION: &str = "a readable file with access_token and refresh_token, as a login answers";
 
 /// Where the token comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct TokenSource {
+pub(crate) struct Token {
     /// The key or variable.
     pub(crate) place: Place,
     kind: Kind,
@@ -27,8 +29,8 @@ pub(crate) struct TokenSource {
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Kind {
     Inline(Secret),
-    /// The path, and what was in it when the configuration was read.
-    File(PathBuf, Secret),
+    File(PathBuf),
+    Session(PathBuf),
 }
 
 /// Comparable, and silent.
@@ -41,33 +43,26 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl TokenSource {
-    /// The token as it is now: a file is read again each time.
-    pub(crate) fn read(&self) -> Result<SecretString, ConfigError> {
-        let secret = match &self.kind {
-            Kind::Inline(secret) => secret.clone(),
-            Kind::File(path, _) => read_file(path, &self.place)?,
-        };
-        Ok(secret.0.into())
-    }
-
-    /// Whether the token may change while the program runs.
-    pub(crate) const fn is_file(&self) -> bool {
-        matches!(self.kind, Kind::File(..))
+impl Token {
+    /// What gives the token, and the next one where it can.
+    pub(crate) fn source(&self) -> Arc<dyn TokenSource> {
+        match &self.kind {
+            Kind::Inline(secret) => Arc::new(SecretString::from(secret.0.clone())),
+            Kind::File(path) => Arc::new(FileToken::new(path)),
+            Kind::Session(path) => Arc::new(SessionFile::new(path)),
+        }
     }
 }
 
-/// Finds the token: a variable wins over the file, whichever of the two forms it has.
-pub(crate) fn read(sources: &Sources<'_>) -> Result<TokenSource, ConfigError> {
-    let inline = sources.in_environment(&ACCESS_TOKEN)?;
-    let file = sources.in_environment(&ACCESS_TOKEN_FILE)?;
-    if let Some(source) = one_of(inline, file)? {
-        return Ok(source);
+/// Finds the token: a variable wins over the file, whichever of its forms it has.
+pub(crate) fn read(sources: &Sources<'_>) -> Result<Token, ConfigError> {
+    const FORMS: [&Key; 3] = [&ACCESS_TOKEN, &ACCESS_TOKEN_FILE, &SESSION_FILE];
+    let [inline, file, session] = FORMS.map(|key| sources.in_environment(key));
+    if let Some(token) = one_of([inline?, file?, session?])? {
+        return Ok(token);
     }
-    let inline = sources.in_file(&ACCESS_TOKEN);
-    let file = sources.in_file(&ACCESS_TOKEN_FILE);
-    match one_of(inline, file)? {
-        Some(source) => Ok(source),
+    match one_of(FORMS.map(|key| sources.in_file(key)))? {
+        Some(token) => Ok(token),
         None => {
             let expected = "an access token, or its file as access_token_file";
             Err(sources.missing(&ACCESS_TOKEN, expected))
@@ -75,56 +70,49 @@ pub(crate) fn read(sources: &Sources<'_>) -> Result<TokenSource, ConfigError> {
     }
 }
 
-fn one_of(inline: Option<Found>, file: Option<Found>) -> Result<Option<TokenSource>, ConfigError> {
-    let wrong = |found: &Found, what: &str| ConfigError::new(&found.place, what, "an access token");
-    let (place, kind) = match (inline, file) {
-        (Some(inline), Some(file)) => {
-            let found = format!("it beside {}", file.place);
-            return Err(ConfigError::new(
-                &inline.place,
-                found,
-                "only one of the two",
-            ));
-        }
-        (Some(inline), None) => {
-            let text = inline
-                .secret_text()
-                .map_err(|found| wrong(&inline, found))?;
-            if let Some(reason) = check(text) {
-                return Err(wrong(&inline, reason));
-            }
-            let kind = Kind::Inline(Secret(text.to_owned()));
-            (inline.place, kind)
-        }
-        (None, Some(file)) => {
+fn one_of(forms: [Option<Found>; 3]) -> Result<Option<Token>, ConfigError> {
+    let mut given = forms.iter().flatten();
+    if let (Some(one), Some(other)) = (given.next(), given.next()) {
+        let found = format!("it beside {}", other.place);
+        return Err(ConfigError::new(&one.place, found, "only one of the two"));
+    }
+    let (place, kind) = match forms {
+        [Some(inline), _, _] => (inline.place.clone(), Kind::Inline(secret(&inline)?)),
+        [_, Some(file), _] => {
             let path = file.read_path("the path of a file with the access token")?;
-            let secret = read_file(&path, &file.place)?;
-            (file.place, Kind::File(path, secret))
+            check_file(&path, &file.place)?;
+            (file.place, Kind::File(path))
         }
-        (None, None) => return Ok(None),
+        [_, _, Some(session)] => {
+            let path = session.read_path("the path of a file with a session")?;
+            read_file(&path, &session.place, IN_SESSION)?;
+            (session.place, Kind::Session(path))
+        }
+        [None, None, None] => return Ok(None),
     };
-    Ok(Some(TokenSource { place, kind }))
+    Ok(Some(Token { place, kind }))
 }
 
-fn read_file(path: &Path, place: &Place) -> Result<Secret, ConfigError> {
-    let wrong = |reason: &str| {
-        // A token in place of the path is a likely mistake.
-        let path = shown(&path.to_string_lossy());
-        ConfigError::new(place, format!("the file {path} {reason}"), IN_FILE)
-    };
-    let text = read_text(path).map_err(|reason| wrong(&reason))?;
-    let token = text.trim_end_matches(['\r', '\n']);
-    match check(token) {
-        None => Ok(Secret(token.to_owned())),
-        Some(reason) => Err(wrong(&format!("with {reason}"))),
-    }
+fn secret(inline: &Found) -> Result<Secret, ConfigError> {
+    let wrong = |what: &str| ConfigError::new(&inline.place, what, "an access token");
+    let text = inline.secret_text().map_err(wrong)?;
+    access_token(text).map_err(|error| wrong(&error.to_string()))?;
+    Ok(Secret(text.trim().to_owned()))
 }
 
-/// What is wrong with a token: it has to fit into a header.
-fn check(text: &str) -> Option<&'static str> {
-    if text.is_empty() {
-        return Some("nothing in it");
-    }
-    let is_fit = text.bytes().all(|byte| byte.is_ascii_graphic());
-    (!is_fit).then_some("spaces or other characters that no token has")
+fn check_file(path: &Path, place: &Place) -> Result<(), ConfigError> {
+    let text = read_file(path, place, IN_FILE)?;
+    access_token(&text)
+        .map(drop)
+        .map_err(|error| wrong_file(path, place, &format!("with {error}"), IN_FILE))
+}
+
+fn read_file(path: &Path, place: &Place, expected: &str) -> Result<String, ConfigError> {
+    read_text(path).map_err(|reason| wrong_file(path, place, &reason, expected))
+}
+
+fn wrong_file(path: &Path, place: &Place, reason: &str, expected: &str) -> ConfigError {
+    // A token in place of the path is a likely mistake.
+    let path = shown(&path.to_string_lossy());
+    ConfigError::new(place, format!("the file {path} {reason}"), expected)
 }
