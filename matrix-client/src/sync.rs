@@ -23,6 +23,13 @@ const TIMELINE: u32 = 1_000;
 /// The state that says how to act in a room.
 const STATE: [&str; 3] = ["m.room.encryption", "m.room.tombstone", "m.room.create"];
 
+/// The part of it without which a room must not be handled.
+const HEAD_STATE: [&str; 2] = ["m.room.encryption", "m.room.tombstone"];
+
+/// So often in a row the homeserver may break on a position before it is found out
+/// whether the position is why.
+const BREAKS: u32 = 5;
+
 /// What to ask `/sync` for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SyncSettings {
@@ -52,6 +59,8 @@ pub struct SyncSource {
     settings: SyncSettings,
     id: SourceId,
     is_started: bool,
+    /// How often in a row the homeserver broke on the position.
+    breaks: u32,
 }
 
 impl SyncSource {
@@ -64,6 +73,7 @@ impl SyncSource {
             settings,
             id,
             is_started: false,
+            breaks: 0,
         }
     }
 
@@ -74,17 +84,38 @@ impl SyncSource {
             self.settings.first_timeline
         };
         let mut request = sync_events::v3::Request::new();
-        request.filter = Some(sync_events::v3::Filter::FilterDefinition(filter(limit)));
+        request.filter = Some(inline(filter(limit, &STATE)));
         request.since = position.map(|position| position.as_str().to_owned());
         request.set_presence = PresenceState::Offline;
-        // The first answer comes at once, so that it is soon known how things stand.
-        let wait = if self.is_started {
-            self.settings.long_poll
-        } else {
-            Duration::ZERO
-        };
-        request.timeout = Some(wait);
+        request.timeout = Some(match position {
+            None => self.fresh(),
+            Some(_) if self.is_started => self.settings.long_poll,
+            // The first answer comes at once, so that it is soon known how things stand.
+            Some(_) => Duration::ZERO,
+        });
         request
+    }
+
+    /// A timeout that makes a question without a position a new one.
+    ///
+    /// Such a one is answered at once whatever its timeout, but Synapse gives the same
+    /// answer again when the same question comes within two minutes.
+    fn fresh(&self) -> Duration {
+        const MANY: u64 = 9_973;
+        Duration::from_millis(self.client.clock().now().0 % MANY)
+    }
+
+    /// Synapse breaks on some tokens that are none (500, for ever) and refuses others.
+    async fn is_broken_by_position(&mut self, error: &ClientError) -> bool {
+        let broke = |e: &crate::ApiError| {
+            e.status == http::StatusCode::INTERNAL_SERVER_ERROR && e.errcode.is_some()
+        };
+        if !error.api().is_some_and(broke) {
+            self.breaks = 0;
+            return false;
+        }
+        self.breaks += 1;
+        self.breaks.is_multiple_of(BREAKS) && self.heads().await.is_ok()
     }
 }
 
@@ -101,15 +132,43 @@ impl Source for SyncSource {
             .await;
         let result = body.and_then(|body| read(&body));
         self.is_started = result.is_ok();
-        result.map_err(|error| classify(error, position.is_some()))
+        let error = match result {
+            Ok(batch) => {
+                self.breaks = 0;
+                return Ok(batch);
+            }
+            Err(error) => error,
+        };
+        if position.is_some() && self.is_broken_by_position(&error).await {
+            return Err(SourceError::Position {
+                source: error.into(),
+            });
+        }
+        Err(classify(error, position.is_some()))
+    }
+
+    async fn heads(&mut self) -> Result<Vec<RoomBatch>, SourceError> {
+        let mut request = sync_events::v3::Request::new();
+        request.filter = Some(inline(filter(1, &HEAD_STATE)));
+        request.set_presence = PresenceState::Offline;
+        request.timeout = Some(self.fresh());
+        let body = self.client.call_raw(request, limits::SYNC).await;
+        let batch = body.and_then(|body| read(&body));
+        let mut heads = batch.map_err(|error| classify(error, false))?.rooms;
+        heads.retain(|room| room.section == Section::Join);
+        Ok(heads)
     }
 }
 
-fn filter(timeline_limit: u32) -> FilterDefinition {
+const fn inline(filter: FilterDefinition) -> sync_events::v3::Filter {
+    sync_events::v3::Filter::FilterDefinition(filter)
+}
+
+fn filter(timeline_limit: u32, state_types: &[&str]) -> FilterDefinition {
     let mut timeline = RoomEventFilter::default();
     timeline.limit = Some(timeline_limit.into());
     let mut state = RoomEventFilter::default();
-    state.types = Some(STATE.map(ToOwned::to_owned).into());
+    state.types = Some(state_types.iter().map(ToString::to_string).collect());
     state.lazy_load_options = LazyLoadOptions::Enabled {
         include_redundant_members: false,
     };

@@ -140,6 +140,9 @@ pub struct NewInboxEntry {
     pub item: InboxItem,
     /// When it was received, or found to be missing.
     pub received: Timestamp,
+    /// When it was sent. The sender's clock counts only between our last commit in the
+    /// room and `received`.
+    pub sent: Timestamp,
     /// Whether it was old when it came: after an outage, or from history.
     pub is_catch_up: bool,
     /// Tries so far.

@@ -92,6 +92,10 @@ impl Event {
         &self.0.id
     }
 
+    pub(crate) fn owned_id(&self) -> &OwnedEventId {
+        &self.0.id
+    }
+
     /// Who sent it.
     #[must_use]
     pub fn sender(&self) -> &UserId {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ruma::{OwnedUserId, UserId};
 
-use crate::{Effects, Event, Store, StoreError, ValueKey};
+use crate::{Effects, Event, Missed, Store, StoreError, ValueKey};
 
 /// Decides what an event leads to.
 ///
@@ -30,6 +30,20 @@ pub trait EventHandler: Send + Sync + 'static {
     /// [`HandlerError::retry_after`] to be called again later, holding back the room;
     /// [`HandlerError::park`] to put the event aside for a person.
     async fn handle(&self, event: Event, context: Context) -> Result<Effects, HandlerError>;
+
+    /// Decides what a hole in a room's events leads to. By default nothing: it is
+    /// counted, logged and shown in health anyway.
+    ///
+    /// Called at the hole's place in the room's order, once for each hole, under the
+    /// same contract as [`handle`](Self::handle).
+    ///
+    /// # Errors
+    ///
+    /// As for [`handle`](Self::handle).
+    async fn missed(&self, missed: Missed, context: Context) -> Result<Effects, HandlerError> {
+        let _ = (missed, context);
+        Ok(Effects::none())
+    }
 }
 
 // The trait is used as `dyn`; this fails to compile when it stops allowing it.

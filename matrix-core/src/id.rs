@@ -84,6 +84,18 @@ impl RowKey {
         Self(format!("{account}/{event}/{index}"))
     }
 
+    /// The key of the `index`th effect that `account` derived from a hole in a room,
+    /// which lies between two places of the room's history.
+    #[must_use]
+    pub fn missed(
+        account: &Account,
+        room: &ruma::RoomId,
+        (after, before): (&str, &str),
+        index: usize,
+    ) -> Self {
+        Self(format!("{account}/missed/{room}/{after}/{before}/{index}"))
+    }
+
     /// The transaction id of this row when `sender` sends it.
     ///
     /// It is a digest of both, so it is unique over all senders (Synapse lets two

@@ -63,7 +63,7 @@ pub use self::{
     event::{Event, Unreadable},
     handler::{Context, EventHandler, HandlerError},
     health::{Health, HealthBoard, Reason, Status},
-    history::{Gap, GapCause, HistoryPage, PageRequest, RoomHistory},
+    history::{Gap, GapCause, GapEnd, HistoryPage, Missed, PageRequest, RoomHistory},
     id::{
         Account, ClaimToken, Fence, Generation, Identity, InboxId, LaneId, LeaseName,
         ParkedEventId, Position, RowId, RowKey, SourceId,
@@ -86,7 +86,7 @@ pub use self::{
     },
     sender::{AccountTrouble, SendError, Sender},
     settings::Settings,
-    source::{RoomBatch, Section, Source, SourceBatch, SourceError},
+    source::{Continuity, RoomBatch, Section, Source, SourceBatch, SourceError},
     store::{LeaseOutcome, LeaseRequest, PruneLimits, Pruned, StateStore, Store},
     time::{Clock, Random, Timestamp},
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use crate::{AccountTrouble, ParkCode};
+use crate::{AccountTrouble, GapCause, GapEnd, ParkCode};
 
 /// Rows that were sent.
 pub const SEND_SUCCESS: &str = "matrix_send_success_total";
@@ -37,8 +37,12 @@ pub const SYNC_LAG: &str = "matrix_sync_lag_seconds";
 pub const HANDLER: &str = "matrix_handler_seconds";
 /// Encrypted rooms, in which nothing is handled or sent.
 pub const ENCRYPTED_ROOMS: &str = "matrix_encrypted_rooms";
-/// Rooms whose timeline came with events missing.
-pub const LIMITED_TIMELINES: &str = "matrix_limited_timelines_total";
+/// Gaps found in rooms, by `reason`.
+pub const GAPS: &str = "matrix_gaps_total";
+/// Gaps that were given up before they were filled, by `reason`.
+pub const GAPS_UNFILLED: &str = "matrix_gaps_unfilled_total";
+/// Events that gaps were filled with.
+pub const GAP_EVENTS: &str = "matrix_gap_events_total";
 /// Rows recorded by shadow mode instead of being sent.
 pub const SHADOWED: &str = "matrix_shadow_total";
 
@@ -53,6 +57,8 @@ pub enum Skip {
     Encrypted,
     /// It is from before we came.
     History,
+    /// It came too late to be handled.
+    Old,
     /// It could not be read and has no id to park it under.
     Unreadable,
     /// An invite that is left alone.
@@ -60,11 +66,12 @@ pub enum Skip {
 }
 
 impl Skip {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Own,
         Self::RoomOff,
         Self::Encrypted,
         Self::History,
+        Self::Old,
         Self::Unreadable,
         Self::Invite,
     ];
@@ -75,6 +82,7 @@ impl Skip {
             Self::RoomOff => "room_off",
             Self::Encrypted => "encrypted",
             Self::History => "history",
+            Self::Old => "old",
             Self::Unreadable => "unreadable",
             Self::Invite => "invite",
         }
@@ -92,7 +100,7 @@ pub fn register() {
     for name in [SEND_SUCCESS, EVENTS_RECEIVED, ROOM_CREATION, DUPLICATES] {
         counter!(name).absolute(0);
     }
-    for name in [RATE_LIMITED, LIMITED_TIMELINES, SHADOWED] {
+    for name in [RATE_LIMITED, GAP_EVENTS, SHADOWED] {
         counter!(name).absolute(0);
     }
     for reason in SEND_FAILURES
@@ -103,6 +111,12 @@ pub fn register() {
     }
     for reason in Skip::ALL {
         counter!(EVENTS_SKIPPED, "reason" => reason.as_str()).absolute(0);
+    }
+    for cause in GapCause::ALL {
+        counter!(GAPS, "reason" => cause.as_str()).absolute(0);
+    }
+    for end in GapEnd::ALL {
+        counter!(GAPS_UNFILLED, "reason" => end.as_str()).absolute(0);
     }
     for code in ParkCode::ALL {
         counter!(SEND_FAILURE, "reason" => code.as_str()).absolute(0);
@@ -132,7 +146,7 @@ const TROUBLES: [AccountTrouble; 6] = [
     AccountTrouble::LimitExceeded,
 ];
 
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 12] = [
     (SEND_SUCCESS, "Rows that were sent"),
     (SEND_FAILURE, "Attempts to send that failed"),
     (EVENTS_RECEIVED, "Timeline events received"),
@@ -144,10 +158,12 @@ const COUNTERS: [(&str, &str); 10] = [
     (EVENTS_SKIPPED, "Events that were not handled on purpose"),
     (PARKED, "Events and rows given up and kept for a person"),
     (RATE_LIMITED, "Answers that asked us to wait"),
+    (GAPS, "Gaps found in rooms"),
     (
-        LIMITED_TIMELINES,
-        "Rooms whose timeline came with events missing",
+        GAPS_UNFILLED,
+        "Gaps that were given up before they were filled",
     ),
+    (GAP_EVENTS, "Events that gaps were filled with"),
     (
         SHADOWED,
         "Rows recorded by shadow mode instead of being sent",

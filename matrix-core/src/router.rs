@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::{Context, Effects, Event, EventHandler, HandlerError};
+use crate::{Context, Effects, Event, EventHandler, HandlerError, Missed};
 
 /// A table of handlers; the first route that fits gets the event.
 ///
@@ -27,6 +27,7 @@ use crate::{Context, Effects, Event, EventHandler, HandlerError};
 #[derive(Clone, Default)]
 pub struct Router {
     routes: Vec<Route>,
+    missed: Option<Arc<dyn AnswerMissed>>,
 }
 
 #[derive(Clone)]
@@ -75,6 +76,19 @@ impl Router {
         self.route(When::Any, Whole(handler))
     }
 
+    /// Holes in a room's events; see [`EventHandler::missed`]. `handler` is an
+    /// `async fn(Missed, Context) -> Result<E, HandlerError>`.
+    #[must_use]
+    pub fn missed<H, R, E>(mut self, handler: H) -> Self
+    where
+        H: Fn(Missed, Context) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<E, HandlerError>> + Send + 'static,
+        E: Into<Effects> + 'static,
+    {
+        self.missed = Some(Arc::new(MissedHandler(handler)));
+        self
+    }
+
     fn route(mut self, when: When, handler: impl Answer) -> Self {
         self.routes.push(Route {
             when,
@@ -100,6 +114,13 @@ impl EventHandler for Router {
             return handler.answer(Command { event, arguments }, context).await;
         }
         Ok(Effects::none())
+    }
+
+    async fn missed(&self, missed: Missed, context: Context) -> Result<Effects, HandlerError> {
+        match &self.missed {
+            Some(handler) => handler.answer(missed, context).await,
+            None => Ok(Effects::none()),
+        }
     }
 }
 
@@ -172,6 +193,25 @@ where
 {
     async fn answer(&self, command: Command, context: Context) -> Result<Effects, HandlerError> {
         Ok(self.0(command, context).await?.into())
+    }
+}
+
+#[async_trait]
+trait AnswerMissed: Send + Sync + 'static {
+    async fn answer(&self, missed: Missed, context: Context) -> Result<Effects, HandlerError>;
+}
+
+struct MissedHandler<H>(H);
+
+#[async_trait]
+impl<H, R, E> AnswerMissed for MissedHandler<H>
+where
+    H: Fn(Missed, Context) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<E, HandlerError>> + Send + 'static,
+    E: Into<Effects> + 'static,
+{
+    async fn answer(&self, missed: Missed, context: Context) -> Result<Effects, HandlerError> {
+        Ok(self.0(missed, context).await?.into())
     }
 }
 

@@ -18,6 +18,24 @@ pub struct Settings {
     pub handler_timeout: Duration,
     /// How often a handler may ask to be called again for one event.
     pub handler_attempts: u32,
+    /// How many events of a gap are read at most; one page more may come. What lies
+    /// further back is left out and [told](crate::EventHandler::missed).
+    pub gap_events: u64,
+    /// How many events of a gap are asked for at once.
+    pub gap_page: u32,
+    /// How long reading a gap may take, while the homeserver answers; outages and limits
+    /// do not count.
+    pub gap_time: Duration,
+    /// How many gaps are read at once.
+    pub gap_rooms: usize,
+    /// How old an event may be that comes late (after an outage, from a gap, or after a
+    /// lost position) to be handled still. Older ones are counted and count as seen.
+    /// The sender's clock counts only between our last commit in the room and now.
+    pub catch_up_age: Duration,
+    /// Whether the source went past events is looked up at a start and after an outage,
+    /// in up to so many joined rooms; 0 for never. It costs one request for all, and one
+    /// for each room in which something happened meanwhile.
+    pub checked_rooms: usize,
     /// How long an event is remembered as handled.
     pub marks_ttl: Duration,
     /// How many events are remembered as handled, at most.
@@ -56,6 +74,12 @@ impl Default for Settings {
             inbox_rooms: 256,
             handler_timeout: Duration::from_secs(10 * 60),
             handler_attempts: 10,
+            gap_events: 1_000,
+            gap_page: 100,
+            gap_time: Duration::from_secs(5 * 60),
+            gap_rooms: 4,
+            catch_up_age: DAY,
+            checked_rooms: 2_000,
             marks_ttl: 30 * DAY,
             marks_max: 1_000_000,
             records_ttl: 30 * DAY,

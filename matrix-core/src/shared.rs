@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) resumed: watch::Sender<u64>,
     /// How often the source was lost; what was learned before may be out of date.
     outages: AtomicU64,
+    /// Whether the source answers, as far as is known.
+    is_source_up: AtomicBool,
 }
 
 impl Shared {
@@ -71,6 +73,7 @@ impl Shared {
             enqueued: Notify::new(),
             resumed,
             outages: AtomicU64::new(0),
+            is_source_up: AtomicBool::new(false),
         }
     }
 
@@ -100,5 +103,13 @@ impl Shared {
 
     pub(crate) fn note_outage(&self) {
         self.outages.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_source_up(&self) -> bool {
+        self.is_source_up.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_source_up(&self, is_up: bool) {
+        self.is_source_up.store(is_up, Ordering::Release);
     }
 }

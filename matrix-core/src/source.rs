@@ -26,6 +26,17 @@ pub trait Source: fmt::Debug + Send + 'static {
     ///
     /// [`SourceError`] says whether to try again, and after which pause.
     async fn next(&mut self, position: Option<&Position>) -> Result<SourceBatch, SourceError>;
+
+    /// The newest event of each room that we are in, whatever the position: with it one
+    /// sees whether the source went past something. A source that cannot say gives
+    /// none, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// As for [`next`](Self::next).
+    async fn heads(&mut self) -> Result<Vec<RoomBatch>, SourceError> {
+        Ok(Vec::new())
+    }
 }
 
 /// What a source yields at once.
@@ -37,10 +48,25 @@ pub struct SourceBatch {
     pub position: Option<Position>,
     /// Whether this is what happened while we were away.
     pub is_catch_up: bool,
+    /// How sure it is that this batch begins where the one before it ended. A source
+    /// leaves the default; the engine sets it.
+    pub continuity: Continuity,
     /// Parts that could not be read, each with its reason. They are counted and logged.
     pub skipped: Vec<String>,
     /// Resolves when the batch is committed; dropped if it never is.
     pub acknowledge: Option<oneshot::Sender<()>>,
+}
+
+/// How a batch is joined to the one before it.
+#[derive(Clone, Debug, Default)]
+pub enum Continuity {
+    /// It begins where that one ended.
+    #[default]
+    Sure,
+    /// It should, and is to be checked: this is the newest event of each room.
+    Unsure(Vec<RoomBatch>),
+    /// It does not: the position was refused, and this batch was read without one.
+    Lost,
 }
 
 /// What came for one room.

@@ -9,6 +9,7 @@ CREATE TABLE inbox_2 (
     place       INTEGER NOT NULL DEFAULT 0,
     event_id    TEXT,
     received    INTEGER NOT NULL,
+    sent        INTEGER NOT NULL,
     is_catch_up INTEGER NOT NULL,
     attempts    INTEGER NOT NULL,
     due         INTEGER NOT NULL,
@@ -17,8 +18,9 @@ CREATE TABLE inbox_2 (
     CHECK ((event_id IS NULL) = (raw IS NULL) AND (raw IS NULL) = (gap IS NOT NULL))
 ) STRICT;
 
-INSERT INTO inbox_2 (id, account, room, event_id, received, is_catch_up, attempts, due, raw)
-SELECT id, account, room, event_id, received, is_catch_up, attempts, due, raw FROM inbox;
+INSERT INTO inbox_2
+    (id, account, room, event_id, received, sent, is_catch_up, attempts, due, raw)
+SELECT id, account, room, event_id, received, received, is_catch_up, attempts, due, raw FROM inbox;
 
 -- No id comes back, also when the newest entry was removed before this step.
 DELETE FROM sqlite_sequence WHERE name = 'inbox_2';

@@ -1,7 +1,6 @@
 //! One bad event harms only itself.
 
 use matrix_bridge_core::{Account, ParkCode, StateStore};
-use matrix_bridge_testkit::homeserver::Fault;
 
 use crate::world::{Setup, World};
 
@@ -70,23 +69,5 @@ async fn a_to_device_message_of_any_depth_does_not_stop_the_sync() {
     world.alice_says(&room, "!ping");
 
     assert_eq!(world.until_said(&room, 1).await, ["pong"]);
-    bot.stop().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_limited_timeline_makes_health_degraded() {
-    let world = World::new();
-    let room = world.room();
-    let bot = world.start(Setup::default()).await;
-    bot.stop().await;
-    for number in 0..5 {
-        world.alice_says(&room, &format!("!echo {number}"));
-    }
-    world.server.fault(Fault::limited_timeline(2));
-
-    let bot = world.start(Setup::default()).await;
-
-    assert_eq!(world.until_said(&room, 2).await, ["3", "4"]);
-    assert_eq!(bot.reasons(), ["limited_timeline"]);
     bot.stop().await;
 }

@@ -3,13 +3,16 @@
 #![cfg(test)]
 
 mod accounts;
+mod crash_gaps;
 mod crash_points;
 mod delivery;
 mod encryption;
+mod gaps;
 mod handlers;
 mod hostile;
 mod invites;
 mod policies;
+mod recovery;
 mod replies;
 mod requests;
 mod sessions;

@@ -8,8 +8,8 @@ use matrix_bridge_client::{
 };
 use matrix_bridge_core::{
     Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler, HandlerError,
-    Health, ListState, MemoryStore, OutboundQueue, ParkReason, Parts, Policy, Random, Reply,
-    Router, Row, RowState, Settings, Store,
+    Health, ListState, MemoryStore, Message, Missed, OutboundQueue, ParkReason, Parts, Policy,
+    Random, Reply, Router, Row, RowState, Settings, Store,
 };
 use matrix_bridge_testkit::{
     homeserver::{Account, Endpoint, RequestRecord, TestHomeserver, TimelineEvent},
@@ -269,7 +269,8 @@ pub(crate) async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// `!ping`, `!echo`, `!slow`, `!fail`, `!panic`, `!never`, `!retry`.
+/// `!ping`, `!echo`, `!slow`, `!fail`, `!panic`, `!never`, `!retry`; and it says when
+/// something was missed.
 pub(crate) fn commands() -> Router {
     Router::new()
         .command("!ping", |command: Command, _: Context| async move {
@@ -290,6 +291,10 @@ pub(crate) fn commands() -> Router {
             Ok::<_, HandlerError>(())
         })
         .command("!retry", retry)
+        .missed(|missed: Missed, _: Context| async move {
+            let notice = Message::notice(format!("missed: {}", missed.end.as_str()));
+            Ok::<_, HandlerError>(Effects::none().send(&missed.room, notice))
+        })
 }
 
 type NoReply = Result<(), HandlerError>;

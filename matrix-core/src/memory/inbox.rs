@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The inboxes of all accounts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Inbox {
     entries: BTreeMap<InboxId, Held>,
     rooms: BTreeMap<(Account, OwnedRoomId), BTreeSet<Place>>,
@@ -21,7 +21,7 @@ pub(super) struct Inbox {
 /// what fills a gap is put below all others.
 type Place = (i64, InboxId);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     account: Account,
     order: i64,

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use crate::{Fence, LeaseName, LeaseOutcome, LeaseRequest, Timestamp};
 
 /// All leases that were ever taken.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Leases(BTreeMap<LeaseName, Lease>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Lease {
     /// Stays when the lease is let go, so that it only ever grows.
     fence: Fence,
     holder: Option<Holder>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Holder {
     name: String,
     until: Timestamp,

@@ -7,7 +7,7 @@ use ruma::OwnedEventId;
 use crate::{Account, Timestamp};
 
 /// The marks of all accounts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
     set: BTreeMap<(Account, OwnedEventId), Mark>,
     last_place: u64,

@@ -55,6 +55,15 @@ impl MemoryStore {
         Self::over(Arc::clone(&self.state))
     }
 
+    /// A copy of the contents as they are now, which from then on is a store of its own.
+    ///
+    /// It stands for a backup: a test goes on with this one and later starts with that.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::over(Arc::new(Mutex::new(state.clone())))
+    }
+
     const fn over(state: Arc<Mutex<State>>) -> Self {
         Self {
             state,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// All rows, and what became of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     pub(super) rows: BTreeMap<RowId, Entry>,
     pub(super) keys: BTreeMap<RowKey, RowId>,
@@ -30,7 +30,7 @@ pub(super) struct Queue {
 }
 
 /// A row with what only the store needs to know of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) row: Row,
     /// When it may be sent; it outlasts a claim, for the row may come back from it.

@@ -7,7 +7,7 @@ use ruma::{EventId, OwnedEventId};
 use crate::{HostLink, Outcome, OutcomeCursor, OutcomeResult, RowKey, Timestamp};
 
 /// The outcomes, in the order in which they were written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outcomes {
     list: Vec<Outcome>,
     /// Never used again, also when outcomes are pruned: a host goes on reading from it.
@@ -39,7 +39,7 @@ impl Outcomes {
 }
 
 /// Which event is which message of the host: one to one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     events: BTreeMap<HostLink, OwnedEventId>,
     hosts: BTreeMap<OwnedEventId, HostLink>,

@@ -7,7 +7,7 @@ use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use crate::{Account, Membership, RoomFacts};
 
 /// The rooms of all accounts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rooms(BTreeMap<Account, BTreeMap<OwnedRoomId, RoomFacts>>);
 
 impl Rooms {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The contents of the store.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     sources: BTreeMap<SourceId, Checkpoint>,
     pub(super) marks: Marks,

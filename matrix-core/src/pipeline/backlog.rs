@@ -15,13 +15,18 @@ pub(super) struct Backlog {
     ready: VecDeque<OwnedRoomId>,
     /// Rooms whose first event waits for its time.
     delayed: BTreeSet<(Timestamp, OwnedRoomId)>,
+    /// Rooms whose first entry is a gap that waits for a place.
+    gaps: VecDeque<OwnedRoomId>,
     running: usize,
+    reading: usize,
 }
 
 #[derive(Debug, Default)]
 struct Room {
     page: VecDeque<InboxEntry>,
     running: Option<InboxId>,
+    /// How often in a row its gap could not be read.
+    failures: u32,
 }
 
 impl Backlog {
@@ -42,8 +47,8 @@ impl Backlog {
         self.rooms.insert(
             room,
             Room {
-                page: VecDeque::new(),
                 running: Some(id),
+                ..Room::default()
             },
         );
         self.running += 1;
@@ -96,6 +101,45 @@ impl Backlog {
         let id = self.rooms.get_mut(room)?.running.take()?;
         self.running -= 1;
         Some(id)
+    }
+
+    /// How many gaps are being read.
+    pub(super) const fn reading(&self) -> usize {
+        self.reading
+    }
+
+    /// A room's gap is being read.
+    pub(super) fn start_reading(&mut self, room: &RoomId) {
+        self.fill(room, Vec::new());
+        self.reading += 1;
+    }
+
+    /// A room's gap waits until fewer others are being read.
+    pub(super) fn queue_reading(&mut self, room: OwnedRoomId) {
+        self.fill(&room, Vec::new());
+        self.gaps.push_back(room);
+    }
+
+    /// A page was read, or not; the next gap has its turn.
+    pub(super) fn end_reading(&mut self) {
+        self.reading = self.reading.saturating_sub(1);
+        self.ready.extend(self.gaps.pop_front());
+    }
+
+    /// Reading the gap of `room` failed again; how often in a row now.
+    pub(super) fn reading_failed(&mut self, room: &RoomId) -> u32 {
+        let failures = self.rooms.get_mut(room).map(|held| {
+            held.failures = held.failures.saturating_add(1);
+            held.failures
+        });
+        failures.unwrap_or(1)
+    }
+
+    /// Reading the gap of `room` went well.
+    pub(super) fn reading_went_well(&mut self, room: &RoomId) {
+        if let Some(held) = self.rooms.get_mut(room) {
+            held.failures = 0;
+        }
     }
 
     /// What the room's last event led to is committed. If that is another try, the event

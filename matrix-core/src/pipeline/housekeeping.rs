@@ -8,6 +8,9 @@ use crate::{PruneLimits, Timestamp, metrics, shared::Shared};
 /// How often old records are forgotten, and unanswered invites looked at again.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether somebody else put something into the inbox.
+const LOOK: Duration = Duration::from_secs(5);
+
 impl Pipeline {
     pub(super) async fn housekeeping(&mut self) -> Result<(), Interrupted> {
         let shared = self.shared.clone();
@@ -23,8 +26,13 @@ impl Pipeline {
             metrics::set_seconds(metrics::SYNC_LAG, now.since(last));
         }
         shared.health.queues(depth, self.inbox_waiting);
+        if now.since(self.last_look) >= LOOK {
+            self.last_look = now;
+            self.look_at_inbox().await?;
+        }
         if now.since(self.last_prune) >= SWEEP {
             self.last_prune = now;
+            self.gaps.forget_holes(&shared.health, now);
             shared.store.prune(prune_limits(&shared, now)).await?;
             self.sweep_invites().await?;
         }

@@ -5,20 +5,21 @@ use std::{collections::BTreeMap, sync::Arc};
 use ruma::OwnedRoomId;
 
 use super::{
-    Ended, Interrupted, Pipeline,
+    Ended, Interrupted, Pipeline, handle,
     rows::RowMaker,
-    run,
     settle::apply,
     work::{Outcome, Work},
 };
-use crate::{InboxRetry, StoreError, StoreErrorKind};
+use crate::{InboxItem, InboxRetry, StoreError, StoreErrorKind};
 
 /// So many inbox events of a room are held at once.
 const PAGE: usize = 8;
 
+/// So many rooms of the inbox are listed at once.
+const LANES: usize = 500;
+
 impl Pipeline {
     pub(super) async fn load_backlog(&mut self) -> Result<(), Interrupted> {
-        const LANES: usize = 500;
         let shared = self.shared.clone();
         let mut after: Option<OwnedRoomId> = None;
         loop {
@@ -36,6 +37,26 @@ impl Pipeline {
                 return Ok(());
             }
         }
+    }
+
+    /// Looks for rooms that somebody else put entries into, such as a person who has a
+    /// parked event tried again. One look is one page.
+    pub(super) async fn look_at_inbox(&mut self) -> Result<(), Interrupted> {
+        let shared = self.shared.clone();
+        let after = self.looked_until.take();
+        let lanes = shared
+            .store
+            .inbox_lanes(&shared.account, after.as_deref(), LANES)
+            .await?;
+        if lanes.len() == LANES {
+            self.looked_until = lanes.last().map(|lane| lane.room.clone());
+        } else if after.is_none() {
+            self.inbox_waiting = lanes.iter().map(|lane| lane.entries).sum();
+        }
+        for lane in lanes {
+            self.backlog.add(lane.room);
+        }
+        Ok(())
     }
 
     /// Begins inbox events, as many as there are places.
@@ -62,11 +83,18 @@ impl Pipeline {
                 self.backlog.delay(room, event.entry.due);
                 continue;
             }
+            if let InboxItem::Gap(gap) = &event.entry.item
+                && gap.end.is_none()
+            {
+                self.begin_gap(room, event.id, gap.clone());
+                continue;
+            }
             let work = Work::from_inbox(&event).ok_or_else(|| {
                 StoreError::new(StoreErrorKind::Corrupt, "reading an event from the inbox")
             })?;
             self.backlog.start(&room, event.id);
-            self.tasks.spawn(run(shared.clone(), work, Arc::default()));
+            self.tasks
+                .spawn(handle(shared.clone(), work, Arc::default()));
         }
         Ok(())
     }
@@ -82,7 +110,7 @@ impl Pipeline {
         let mut rooms = Vec::new();
         for Ended { id, work, outcome } in std::mem::take(&mut self.ended) {
             let is_retried = matches!(outcome, Outcome::Retry { .. });
-            rooms.push((work.room(), is_retried));
+            rooms.push((work.room().to_owned(), is_retried));
             match apply(&mut draft, &mut maker, &work, outcome, shared.now()).await? {
                 None => draft.inbox_done.push(id),
                 Some((attempts, due)) => {

@@ -7,25 +7,33 @@
 //! through it, so that order holds.
 
 mod backlog;
+mod fill;
+mod gap;
+mod gaps;
 mod housekeeping;
 mod inbox;
 mod invites;
 mod live;
+mod membership;
 mod pump;
 mod rows;
 mod screen;
 mod settle;
+mod sift;
 mod tally;
 mod work;
 
 use std::{sync::Arc, time::Duration};
 
+use ruma::OwnedRoomId;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use self::rows::MAX_CONTENT;
 use self::{
     backlog::Backlog,
+    fill::GapPage,
+    gaps::Gaps,
     invites::Invites,
     live::Live,
     pump::Pump,
@@ -35,10 +43,10 @@ use self::{
     tally::Tally,
     work::{Outcome, Work},
 };
-pub(crate) use self::{rows::encrypted, screen::warn_encrypted};
+pub(crate) use self::{rows::encrypted, sift::warn_encrypted};
 use crate::{
-    Advance, Batch, Checkpoint, CommitOutcome, InboxId, Owner, Source, SourceBatch, SourceId,
-    Stale, StoreError, StoreErrorKind, Timestamp, shared::Shared,
+    Advance, Batch, Checkpoint, CommitOutcome, Continuity, InboxId, Owner, Source, SourceBatch,
+    SourceId, Stale, StoreError, StoreErrorKind, Timestamp, shared::Shared,
 };
 
 /// Why the pipeline stopped before it was told to.
@@ -74,19 +82,32 @@ struct Ended {
     outcome: Outcome,
 }
 
+/// What came to an end beside the pipeline.
+#[derive(Debug)]
+enum Ending {
+    /// A call of the handler.
+    Handled(Box<(Work, Outcome)>),
+    /// An attempt to read a page of a gap.
+    Page(Box<GapPage>),
+}
+
 /// The way in of one account.
 pub(crate) struct Pipeline {
     shared: Arc<Shared>,
     source: SourceId,
     checkpoint: Checkpoint,
     owner: Owner,
-    tasks: JoinSet<(Work, Outcome)>,
+    tasks: JoinSet<Ending>,
     live: Live,
     backlog: Backlog,
     ended: Vec<Ended>,
+    gaps: Gaps,
     invites: Invites,
     inbox_waiting: u64,
     last_prune: Timestamp,
+    last_look: Timestamp,
+    /// Where the next look at the inbox begins.
+    looked_until: Option<OwnedRoomId>,
 }
 
 impl Pipeline {
@@ -107,9 +128,12 @@ impl Pipeline {
             live: Live::default(),
             backlog: Backlog::default(),
             ended: Vec::new(),
+            gaps: Gaps::default(),
             invites: Invites::default(),
             inbox_waiting: 0,
             last_prune,
+            last_look: last_prune,
+            looked_until: None,
         };
         pipeline.load_backlog().await?;
         pipeline.count_encrypted().await?;
@@ -143,10 +167,12 @@ impl Pipeline {
                     let batch = batch.ok_or(Interrupted::SourceLost)?;
                     self.take_in(batch, stop).await?;
                     self.collect_ended().await?;
+                    self.settle_pages().await?;
                 }
                 Some(ended) = self.tasks.join_next() => {
                     self.end(ended)?;
                     self.collect_ended().await?;
+                    self.settle_pages().await?;
                 }
                 () = &mut tick => {
                     self.housekeeping().await?;
@@ -167,20 +193,21 @@ impl Pipeline {
     ) -> Result<(), Interrupted> {
         let acknowledge = batch.acknowledge.take();
         let position = batch.position.take();
-        let is_first = self.checkpoint.position.is_none();
+        let is_lost = matches!(batch.continuity, Continuity::Lost);
         let shared = self.shared.clone();
         let Screened {
             marks,
             parked,
             facts,
+            gaps,
             work,
             invites,
             found_encrypted,
-        } = screen::screen(&shared, batch, is_first).await?;
+        } = screen::screen(&shared, batch, self.checkpoint.position.as_ref()).await?;
 
         let (held_back, live) = work
             .into_iter()
-            .partition(|(room, _)| self.backlog.contains(room));
+            .partition(|(room, _)| self.backlog.contains(room) || gaps.contains_key(room));
         self.live = Live::new(live);
         self.handle_live(stop).await?;
 
@@ -193,6 +220,10 @@ impl Pipeline {
         (draft.marks, draft.parked, draft.facts) = (marks, parked, facts);
         let rooms = std::mem::take(&mut self.live).into_rooms();
         let mut spilled = settle_live(&shared, rooms, &mut draft, &mut maker).await?;
+        for (room, gap) in &gaps {
+            draft.inbox.push(gaps::entry(room, gap));
+            spilled.push((room.clone(), false));
+        }
         for (room, work) in held_back {
             for work in work {
                 spill(&mut draft, work, 0, shared.now());
@@ -205,8 +236,10 @@ impl Pipeline {
                 .answer(&shared, facts, &mut maker, &mut draft)
                 .await?;
         }
+        self.note_start(&draft);
         self.commit_source(draft, position).await?;
 
+        self.note_gaps(&gaps, is_lost);
         self.keep_spilled(spilled).await?;
         if let Some(acknowledge) = acknowledge {
             // Nobody waiting for it is no failure.
@@ -224,7 +257,7 @@ impl Pipeline {
         let mut grace = shared.clock.sleep(shared.settings.grace);
         loop {
             while let Some((work, overlay)) = self.live.begin(shared.settings.parallel_rooms) {
-                self.tasks.spawn(run(shared.clone(), work, overlay));
+                self.tasks.spawn(handle(shared.clone(), work, overlay));
             }
             if self.live.is_settled() {
                 return Ok(());
@@ -242,15 +275,22 @@ impl Pipeline {
         }
     }
 
-    /// A handler came to an end: of this batch, or from the inbox.
-    fn end(&mut self, ended: Result<(Work, Outcome), JoinError>) -> Result<(), Interrupted> {
+    /// A handler came to an end, of this batch or from the inbox; or a page was read.
+    fn end(&mut self, ended: Result<Ending, JoinError>) -> Result<(), Interrupted> {
         // Panics of handlers are caught inside; this is the runtime going down.
-        let (work, outcome) =
+        let ended =
             ended.map_err(|error| Interrupted::Restart(format!("a task was lost: {error}")))?;
-        let Err(outcome) = self.live.finish(work.event.room(), outcome) else {
+        let (work, outcome) = match ended {
+            Ending::Handled(handled) => *handled,
+            Ending::Page(page) => {
+                self.gaps.pages.push(*page);
+                return Ok(());
+            }
+        };
+        let Err(outcome) = self.live.finish(work.room(), outcome) else {
             return Ok(());
         };
-        if let Some(id) = self.backlog.finish(work.event.room()) {
+        if let Some(id) = self.backlog.finish(work.room()) {
             self.ended.push(Ended { id, work, outcome });
         }
         Ok(())
@@ -291,8 +331,10 @@ impl Pipeline {
     /// The only place where anything is written.
     async fn commit(&mut self, mut draft: Draft) -> Result<(), Interrupted> {
         draft.owner = Some(self.owner.clone());
-        let inbox_in = draft.inbox.len() as u64;
-        let inbox_out = draft.inbox_done.len() as u64;
+        let filled = draft.fills.iter().map(|fill| fill.entries.len());
+        let inbox_in = (draft.inbox.len() + filled.sum::<usize>()) as u64;
+        let closed = draft.fills.iter().filter(|fill| fill.rest.is_none());
+        let inbox_out = (draft.inbox_done.len() + closed.count()) as u64;
         let tally = Tally::of(&draft);
         let outcome = self.shared.store.commit(draft).await?;
         match outcome {
@@ -310,9 +352,9 @@ impl Pipeline {
     }
 }
 
-async fn run(shared: Arc<Shared>, work: Work, overlay: Arc<work::Overlay>) -> (Work, Outcome) {
+async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<work::Overlay>) -> Ending {
     let outcome = work::handle(shared, work.clone(), overlay).await;
-    (work, outcome)
+    Ending::Handled(Box::new((work, outcome)))
 }
 
 async fn wait_until(shared: &Shared, due: Option<Timestamp>) {

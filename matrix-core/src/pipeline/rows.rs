@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{EventId, OwnedEventId, OwnedRoomId};
+use ruma::{OwnedEventId, OwnedRoomId};
 
+use super::work::{Subject, Work};
 use crate::{
-    Action, Address, Disposition, LaneId, NewRow, OrderPolicy, ParkCode, ParkReason, RowBody,
-    RowKey, StoreError, Timestamp, effect::Send, shared::Shared,
+    Account, Action, Address, Disposition, LaneId, NewRow, OrderPolicy, ParkCode, ParkReason,
+    RowBody, RowKey, StoreError, Timestamp, effect::Send, shared::Shared,
 };
 
 /// Of the 65,536 bytes of an event this much is left for its envelope.
@@ -27,16 +28,18 @@ impl<'a> RowMaker<'a> {
         Self { shared, encrypted }
     }
 
-    /// The rows of the effects of one event.
+    /// The rows of the effects of one event, or of one hole.
     pub(super) async fn effects(
         &mut self,
-        cause: &EventId,
+        work: &Work,
         sends: Vec<Send>,
     ) -> Result<Vec<NewRow>, StoreError> {
         let mut rows = Vec::with_capacity(sends.len());
         for (index, send) in sends.into_iter().enumerate() {
-            let key = RowKey::effect(&self.shared.account, cause, index);
-            rows.push(self.row(key, Some(cause.to_owned()), send).await?);
+            let key = key(&self.shared.account, &work.subject, index);
+            let mut row = self.row(key, work.event_id().map(Into::into), send).await?;
+            row.body.caused_at = work.is_catch_up.then_some(work.sent);
+            rows.push(row);
         }
         Ok(rows)
     }
@@ -103,6 +106,21 @@ impl<'a> RowMaker<'a> {
 
     fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+}
+
+/// The key of the `index`th effect: the same whenever the subject is handled.
+fn key(account: &Account, subject: &Subject, index: usize) -> RowKey {
+    match subject {
+        Subject::Event(event) => RowKey::effect(account, event.id(), index),
+        Subject::Missed(missed, gap) => {
+            let after = gap.last_seen.as_ref().map(|seen| seen.event_id.as_str());
+            let place = (
+                after.unwrap_or_default(),
+                gap.from.as_deref().unwrap_or_default(),
+            );
+            RowKey::missed(account, &missed.room, place, index)
+        }
     }
 }
 

@@ -8,9 +8,11 @@ use super::{
     Draft,
     live::LiveRoom,
     rows::RowMaker,
-    work::{Outcome, Work},
+    work::{Outcome, Subject, Work},
 };
-use crate::{Effects, NewParkedEvent, StoreError, Timestamp, shared::Shared};
+use crate::{
+    Effects, NewParkedEvent, RawJson, StoreError, StoreErrorKind, Timestamp, shared::Shared,
+};
 
 /// Puts what a batch's rooms came to into the draft. Returns the rooms that go on from
 /// the inbox, and whether their first event is being handled at this moment.
@@ -27,7 +29,7 @@ pub(super) async fn settle_live(
         let is_running = room.running.is_some();
         for (work, outcome) in room.settled {
             match apply(draft, maker, &work, outcome, now).await? {
-                None => draft.marks.push(work.event.id().to_owned()),
+                None => draft.marks.extend(work.event_id().map(Into::into)),
                 Some((attempts, due)) => spill(draft, work, attempts, due),
             }
         }
@@ -53,9 +55,9 @@ pub(super) async fn apply(
         Outcome::Done(effects) => effects,
         Outcome::Park(reason, effects) => {
             draft.parked.push(NewParkedEvent {
-                room: work.room(),
-                event_id: Some(work.event.id().to_owned()),
-                raw: work.event.raw().clone(),
+                room: work.room().to_owned(),
+                event_id: work.event_id().map(Into::into),
+                raw: raw(&work.subject)?,
                 reason,
                 at: now,
             });
@@ -64,15 +66,23 @@ pub(super) async fn apply(
         Outcome::Retry { due, attempts } => return Ok(Some((attempts, due))),
     };
     let Effects { sends, values } = effects;
-    draft
-        .rows
-        .extend(maker.effects(work.event.id(), sends).await?);
+    draft.rows.extend(maker.effects(work, sends).await?);
     draft.values.extend(values);
     Ok(None)
 }
 
 /// Puts an event into the inbox; with its mark, so that it is not received again.
 pub(super) fn spill(draft: &mut Draft, work: Work, attempts: u32, due: Timestamp) {
-    draft.marks.push(work.event.id().to_owned());
+    draft.marks.extend(work.event_id().map(Into::into));
     draft.inbox.push(work.into_inbox(attempts, due));
+}
+
+/// What a person finds of what was parked.
+fn raw(subject: &Subject) -> Result<RawJson, StoreError> {
+    match subject {
+        Subject::Event(event) => Ok(event.raw().clone()),
+        Subject::Missed(_, gap) => RawJson::from_value(gap).map_err(|error| {
+            StoreError::new(StoreErrorKind::Corrupt, "parking a gap").with_source(error)
+        }),
+    }
 }

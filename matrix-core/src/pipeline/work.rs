@@ -4,23 +4,31 @@ use std::{any::Any, collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, t
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use ruma::OwnedRoomId;
+use ruma::{EventId, RoomId};
 use tracing::Instrument;
 
 use crate::{
-    Context, Effects, Event, HandlerError, InboxEntry, InboxItem, NewInboxEntry, ParkCode,
-    ParkReason, Timestamp, ValueKey, chain, handler::Advice, metrics, shared::Shared,
+    Context, Effects, Event, Gap, HandlerError, InboxEntry, InboxItem, Missed, NewInboxEntry,
+    ParkCode, ParkReason, Timestamp, ValueKey, chain, handler::Advice, metrics, shared::Shared,
 };
 
-/// An event that is to be handled.
+/// Something that is to be handled.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    pub(crate) event: Event,
+    pub(crate) subject: Subject,
     pub(crate) received: Timestamp,
     /// The sender's time, clamped to what we know ourselves.
     pub(crate) sent: Timestamp,
     pub(crate) is_catch_up: bool,
     pub(crate) attempts: u32,
+}
+
+/// What is to be handled.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    Event(Event),
+    /// A gap that was given up: handlers are told.
+    Missed(Missed, Gap),
 }
 
 /// What the handler's answer comes to.
@@ -47,7 +55,7 @@ impl Work {
             .max(last_commit)
             .min(now);
         Self {
-            event,
+            subject: Subject::Event(event),
             received: now,
             sent,
             is_catch_up,
@@ -55,25 +63,34 @@ impl Work {
         }
     }
 
-    /// Work from the inbox; `None` if the stored event cannot be read.
+    /// Work from the inbox; `None` if the stored event cannot be read, or for a gap that
+    /// is still to be filled.
     pub(crate) fn from_inbox(stored: &InboxEntry) -> Option<Self> {
         let NewInboxEntry {
             room,
             item,
             received,
+            sent,
             is_catch_up,
             attempts,
             due: _,
         } = &stored.entry;
-        let InboxItem::Event { event_id: _, raw } = item else {
-            return None;
+        let subject = match item {
+            InboxItem::Event { event_id: _, raw } => Subject::Event(Event::read(room, raw).ok()?),
+            InboxItem::Gap(gap) => {
+                let missed = Missed {
+                    room: room.clone(),
+                    last_seen: gap.last_seen.clone(),
+                    cause: gap.cause,
+                    end: gap.end?,
+                };
+                Subject::Missed(missed, gap.clone())
+            }
         };
-        let event = Event::read(room, raw).ok()?;
-        let sent = event.origin_server_ts().unwrap_or(*received).min(*received);
         Some(Self {
-            event,
+            subject,
             received: *received,
-            sent,
+            sent: *sent,
             is_catch_up: *is_catch_up,
             attempts: *attempts,
         })
@@ -81,21 +98,51 @@ impl Work {
 
     /// The same work as an inbox entry, to be tried from `due` on.
     pub(crate) fn into_inbox(self, attempts: u32, due: Timestamp) -> NewInboxEntry {
+        let (room, item) = match self.subject {
+            Subject::Event(event) => (
+                event.room().to_owned(),
+                InboxItem::Event {
+                    event_id: event.id().to_owned(),
+                    raw: event.raw().clone(),
+                },
+            ),
+            Subject::Missed(missed, gap) => (missed.room, InboxItem::Gap(gap)),
+        };
         NewInboxEntry {
-            room: self.event.room().to_owned(),
-            item: InboxItem::Event {
-                event_id: self.event.id().to_owned(),
-                raw: self.event.raw().clone(),
-            },
+            room,
+            item,
             received: self.received,
+            sent: self.sent,
             is_catch_up: self.is_catch_up,
             attempts,
             due,
         }
     }
 
-    pub(crate) fn room(&self) -> OwnedRoomId {
-        self.event.room().to_owned()
+    pub(crate) fn room(&self) -> &RoomId {
+        match &self.subject {
+            Subject::Event(event) => event.room(),
+            Subject::Missed(missed, _) => &missed.room,
+        }
+    }
+
+    /// The event's id, if it is one.
+    pub(crate) fn event_id(&self) -> Option<&EventId> {
+        match &self.subject {
+            Subject::Event(event) => Some(event.id()),
+            Subject::Missed(..) => None,
+        }
+    }
+
+    pub(crate) fn is_state(&self) -> bool {
+        match &self.subject {
+            Subject::Event(event) => event.state_key().is_some(),
+            Subject::Missed(..) => false,
+        }
+    }
+
+    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.sent)
     }
 }
 
@@ -105,14 +152,15 @@ pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay
     let context = Context {
         user: shared.identity.user.clone(),
         attempt: work.attempts + 1,
-        age: started.since(work.sent),
+        age: work.age(started),
         is_catch_up: work.is_catch_up,
         store: shared.store.clone(),
         overlay,
     };
-    let (room, event_id) = (work.event.room(), work.event.id());
-    let span = tracing::debug_span!("event", %room, %event_id, attempt = context.attempt);
-    let call = AssertUnwindSafe(shared.handler.handle(work.event.clone(), context)).catch_unwind();
+    let (room, event_id) = (work.room(), work.event_id());
+    let span =
+        tracing::debug_span!("event", %room, event_id = ?event_id, attempt = context.attempt);
+    let call = AssertUnwindSafe(call(&shared, work.subject.clone(), context)).catch_unwind();
     let outcome = tokio::select! {
         biased;
         result = call.instrument(span.clone()) => match result {
@@ -130,6 +178,17 @@ pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay
         span.in_scope(|| tracing::warn!(%reason, "event parked"));
     }
     outcome
+}
+
+async fn call(
+    shared: &Shared,
+    subject: Subject,
+    context: Context,
+) -> Result<Effects, HandlerError> {
+    match subject {
+        Subject::Event(event) => shared.handler.handle(event, context).await,
+        Subject::Missed(missed, _) => shared.handler.missed(missed, context).await,
+    }
 }
 
 fn failed(shared: &Shared, work: &Work, error: HandlerError) -> Outcome {

@@ -19,15 +19,15 @@ const IS_OPEN_GAP: &str = "\
     ORDER BY place, id LIMIT 1)";
 const PUSH: &str = "\
     INSERT INTO inbox \
-    (account, room, place, event_id, received, is_catch_up, attempts, due, raw, gap) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    (account, room, place, event_id, received, sent, is_catch_up, attempts, due, raw, gap) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const PUT_OFF: &str = "UPDATE inbox SET attempts = ?2, due = ?3 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM inbox WHERE id = ?1";
 /// What was put behind the gap before is one place up.
 const MAKE_PLACE: &str = "UPDATE inbox SET place = place - 1 WHERE id = ?1 RETURNING place";
 const SET_GAP: &str = "UPDATE inbox SET gap = ?2 WHERE id = ?1";
 pub(crate) const ENTRIES: &str = "\
-    SELECT id, room, event_id, received, is_catch_up, attempts, due, raw, gap FROM inbox \
+    SELECT id, room, event_id, received, sent, is_catch_up, attempts, due, raw, gap FROM inbox \
     WHERE account = ?1 AND room = ?2 ORDER BY place, id LIMIT ?3";
 pub(crate) const LANES: &str = "\
     SELECT lane.room, lane.entries, first.received FROM ( \
@@ -82,6 +82,7 @@ fn push_at(
         room,
         item,
         received,
+        sent,
         is_catch_up,
         attempts,
         due,
@@ -96,6 +97,7 @@ fn push_at(
         place,
         event_id,
         time(*received),
+        time(*sent),
         is_catch_up,
         attempts,
         time(*due),
@@ -185,6 +187,7 @@ fn read(fields: &Fields<'_>) -> Result<InboxEntry, Fault> {
             room: fields.parse("room", OwnedRoomId::try_from)?,
             item: item(fields)?,
             received: fields.time("received")?,
+            sent: fields.time("sent")?,
             is_catch_up: fields.get("is_catch_up")?,
             attempts: fields.get("attempts")?,
             due: fields.time("due")?,

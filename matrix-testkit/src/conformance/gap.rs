@@ -1,8 +1,8 @@
 //! What is missing of a room, and what is read of it later.
 
 use matrix_bridge_core::{
-    Batch, CommitOutcome, Gap, GapCause, GapFill, InboxEntry, InboxId, InboxItem, InboxLane,
-    InboxRetry, NewInboxEntry, Stale,
+    Batch, CommitOutcome, Gap, GapCause, GapEnd, GapFill, InboxEntry, InboxId, InboxItem,
+    InboxLane, InboxRetry, NewInboxEntry, Stale,
 };
 
 use super::{
@@ -19,14 +19,15 @@ pub async fn gaps_come_back_whole(factory: &dyn StoreFactory) {
         to: Some("t0".into()),
         last_seen: last_seen("one", "seen").last_seen,
         cause: GapCause::PositionLost,
+        found: at(3),
         read: 1 << 40,
+        spent: 1 << 41,
+        is_out: true,
+        end: Some(GapEnd::Refused),
     };
     let bare = Gap {
         from: None,
-        to: None,
-        last_seen: None,
-        cause: GapCause::Limited,
-        read: 0,
+        ..gap("")
     };
     let inbox = [whole, bare].map(|gap| NewInboxEntry {
         item: InboxItem::Gap(gap),

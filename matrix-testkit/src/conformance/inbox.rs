@@ -29,6 +29,7 @@ pub async fn inbox_events_come_back_whole(factory: &dyn StoreFactory) {
     let store = Checked::open(factory).await;
     let event = NewInboxEntry {
         received: at(7),
+        sent: at(5),
         is_catch_up: true,
         attempts: 3,
         due: at(9),

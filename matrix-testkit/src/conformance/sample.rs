@@ -162,7 +162,11 @@ pub(super) fn gap(from: &str) -> Gap {
         to: None,
         last_seen: None,
         cause: GapCause::Limited,
+        found: at(1),
         read: 0,
+        spent: 0,
+        is_out: false,
+        end: None,
     }
 }
 
@@ -181,6 +185,7 @@ pub(super) fn inbox_event(name: &str, room_name: &str) -> NewInboxEntry {
             raw: json(format!(r#"{{"event_id":"${name}:example.org"}}"#)),
         },
         received: at(1),
+        sent: at(1),
         is_catch_up: false,
         attempts: 0,
         due: at(1),

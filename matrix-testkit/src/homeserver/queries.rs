@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{event::Event, request_log::RequestRecord, room::Membership, state::Homeserver};
+use super::{
+    event::Event, request_log::RequestRecord, room::Membership, state::Homeserver,
+    stream_token::StreamToken,
+};
 
 /// An event as it lies in a room.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +82,12 @@ impl Homeserver {
     #[must_use]
     pub fn last_event_id(&self, room: &str) -> Option<String> {
         Some(self.rooms.get(room)?.events.last()?.id.clone())
+    }
+
+    /// The token that a sync would end with now, whoever asks.
+    #[must_use]
+    pub fn next_batch(&self) -> String {
+        StreamToken::Live(self.position).to_string()
     }
 
     /// The content of a piece of a room's state.

@@ -1,0 +1,233 @@
+//! Gaps, read page by page, backwards.
+
+use std::{sync::Arc, time::Duration};
+
+use ruma::{OwnedEventId, OwnedRoomId, RoomId};
+
+use super::{
+    membership::{Change, own_change},
+    screen::note_state,
+    sift::{self, Read, Sift},
+    work::Work,
+};
+use crate::{
+    Event, Gap, GapCause, GapEnd, HistoryPage, InboxId, NewInboxEntry, NewParkedEvent, PageRequest,
+    RoomFacts, RoomMode, Settings, SourceError, StoreError, Timestamp, metrics, shared::Shared,
+};
+
+/// Where there is most likely nothing, so many are enough to see that.
+const SMALL_PAGE: u32 = 10;
+
+/// One attempt to read a page of a gap.
+#[derive(Debug)]
+pub(super) struct GapPage {
+    pub(super) room: OwnedRoomId,
+    pub(super) id: InboxId,
+    pub(super) gap: Gap,
+    pub(super) result: Result<HistoryPage, SourceError>,
+    pub(super) took: Duration,
+}
+
+/// Asks for the next page of a gap.
+pub(super) async fn read(shared: Arc<Shared>, room: OwnedRoomId, id: InboxId, gap: Gap) -> GapPage {
+    let started = shared.now();
+    let is_doubtful = gap.cause == GapCause::Doubt && gap.read == 0;
+    let request = PageRequest {
+        from: gap.from.clone(),
+        to: gap.to.clone(),
+        limit: if is_doubtful {
+            shared.settings.gap_page.min(SMALL_PAGE)
+        } else {
+            shared.settings.gap_page
+        },
+    };
+    let result = shared.history.page(&room, request).await;
+    GapPage {
+        room,
+        id,
+        gap,
+        result,
+        took: shared.now().since(started),
+    }
+}
+
+/// What a page comes to.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// Events that will not be handled, and those that now wait in the inbox.
+    pub(super) marks: Vec<OwnedEventId>,
+    pub(super) parked: Vec<NewParkedEvent>,
+    /// What is now known about the room, if that is new.
+    pub(super) facts: Option<RoomFacts>,
+    /// Events to handle, in order.
+    pub(super) entries: Vec<NewInboxEntry>,
+    /// What is still missing.
+    pub(super) rest: Option<Gap>,
+}
+
+/// Chooses what of a page is to be handled, and says where to go on.
+pub(super) async fn fill(
+    shared: &Shared,
+    room: &RoomId,
+    gap: &Gap,
+    page: HistoryPage,
+    took: Duration,
+) -> Result<Filled, StoreError> {
+    let known = shared.store.facts(&shared.account, &[room]).await?;
+    let before = known.into_iter().flatten().next();
+    let before = before.unwrap_or_else(|| RoomFacts::unknown(room.to_owned()));
+    let mut facts = before.clone();
+    let HistoryPage { events, end } = page;
+    let count = events.len() as u64;
+    metrics::count(metrics::EVENTS_RECEIVED, events.len());
+    let events = sift::read(room, events);
+    for event in events.iter().filter_map(|read| read.as_ref().ok()) {
+        note_encryption(&mut facts, event);
+    }
+    let mut sift = Sift::new(shared, events.iter()).await?;
+    let is_over = is_over(gap, &events, &sift) || end.is_none() || end == gap.from;
+    let mut walk = Walk {
+        is_out: gap.is_out,
+        ends_on_coming: gap.last_seen.is_none(),
+        has_come: false,
+    };
+    let known_from = known_from(gap, &events, &sift);
+    let last_commit = gap.last_seen.as_ref().map_or(Timestamp(0), |seen| seen.at);
+    let mut entries = Vec::new();
+    let mut has_news = false;
+    for read in events.into_iter().take(known_from) {
+        let is_new = sift::id(&read).is_some_and(|id| !sift.has_seen(id));
+        let Some(event) = sift.readable(read, room) else {
+            has_news |= is_new;
+            continue;
+        };
+        if !walk.is_said_to_us(&event, sift.me()) {
+            if walk.has_come {
+                break;
+            }
+            if is_new && event.sender() != sift.me() {
+                sift.skip(&event, metrics::Skip::History);
+            }
+            continue;
+        }
+        if !sift.is_wanted(&event, &facts) {
+            continue;
+        }
+        has_news = true;
+        let work = Work::new(event, last_commit, sift.now, true);
+        if let Some(work) = sift.in_time(work) {
+            sift.marks.extend(work.event_id().map(Into::into));
+            entries.push(work.into_inbox(0, sift.now));
+        }
+    }
+    entries.reverse();
+    metrics::count(metrics::GAP_EVENTS, entries.len());
+    let is_pointless = facts.encrypted || sift.policy.mode(room) == RoomMode::Off;
+    // Where nothing says when we came, old events are from before.
+    let is_history = gap.last_seen.is_none() && has_news && entries.is_empty();
+    let is_done = is_over || is_pointless || is_history || walk.has_come;
+    let rest = (!is_done).then(|| {
+        let mut rest = gap.clone();
+        (rest.from, rest.is_out) = (end, walk.is_out);
+        rest.read += count.max(1);
+        if has_news && rest.cause == GapCause::Doubt {
+            rest.cause = GapCause::Skipped;
+        }
+        spend(&mut rest, took);
+        rest
+    });
+    Ok(Filled {
+        marks: sift.marks,
+        parked: sift.parked,
+        facts: (facts != before).then_some(facts),
+        entries,
+        rest: rest.and_then(|rest| bounded(rest, &shared.settings)),
+    })
+}
+
+/// Counts time that went into reading a gap.
+pub(super) fn spend(gap: &mut Gap, took: Duration) {
+    let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    gap.spent = gap.spent.saturating_add(took);
+}
+
+/// The gap, given up if it is past its bounds; `None` if nobody misses it then.
+pub(super) fn bounded(gap: Gap, settings: &Settings) -> Option<Gap> {
+    if gap.read >= settings.gap_events {
+        given_up(gap, GapEnd::Events)
+    } else if u128::from(gap.spent) >= settings.gap_time.as_millis() {
+        given_up(gap, GapEnd::Time)
+    } else {
+        Some(gap)
+    }
+}
+
+/// The gap, given up; `None` if it is not known to be one.
+pub(super) fn given_up(mut gap: Gap, end: GapEnd) -> Option<Gap> {
+    gap.end = Some(end);
+    (gap.cause != GapCause::Doubt).then_some(gap)
+}
+
+/// Whether what lies further back was received: the last event before the gap is here,
+/// or nothing but what was seen.
+///
+/// One event that was seen is no end: pages overlap with each other and with what sync
+/// gave, and the order of a room's history is not the order in which sync gives it.
+fn is_over(gap: &Gap, events: &[Read], sift: &Sift<'_>) -> bool {
+    let last_seen = gap.last_seen.as_ref().map(|seen| &seen.event_id);
+    if last_seen.is_some() && events.iter().any(|read| sift::id(read) == last_seen) {
+        return true;
+    }
+    let is_own = |read: &Read| read.as_ref().is_ok_and(|event| event.sender() == sift.me());
+    let foreign = events.iter().filter(|read| !is_own(read));
+    let (mut seen, mut new) = (0, 0);
+    for id in foreign.filter_map(sift::id) {
+        *(if sift.has_seen(id) {
+            &mut seen
+        } else {
+            &mut new
+        }) += 1;
+    }
+    let is_overlap = seen < 2 && gap.read == 0 || gap.from.is_none();
+    new == 0 && seen > 0 && !is_overlap
+}
+
+/// Where in the last page the known part begins: behind the oldest event that was seen,
+/// marks may have been dropped; before it, an unmarked event is one that never came.
+fn known_from(gap: &Gap, events: &[Read], sift: &Sift<'_>) -> usize {
+    if !is_over(gap, events, sift) {
+        return events.len();
+    }
+    let is_seen = |read: &Read| sift::id(read).is_some_and(|id| sift.has_seen(id));
+    events.iter().rposition(is_seen).unwrap_or(events.len())
+}
+
+fn note_encryption(facts: &mut RoomFacts, event: &Event) {
+    let successor = facts.successor.take();
+    note_state(facts, event);
+    // A newer tombstone than one of history may be known.
+    facts.successor = successor.or(facts.successor.take());
+}
+
+/// Goes backwards through times in which we were in the room, and others.
+struct Walk {
+    is_out: bool,
+    /// What lies before our coming is not of interest.
+    ends_on_coming: bool,
+    has_come: bool,
+}
+
+impl Walk {
+    fn is_said_to_us(&mut self, event: &Event, me: &ruma::UserId) -> bool {
+        match own_change(event, me) {
+            Some(Change::Came) => {
+                self.is_out = true;
+                self.has_come = self.ends_on_coming;
+            }
+            // It is seen from within, as the last thing there.
+            Some(Change::Went) => self.is_out = false,
+            None => {}
+        }
+        !self.is_out
+    }
+}
