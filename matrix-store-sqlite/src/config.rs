@@ -114,8 +114,10 @@ impl SqliteConfig {
     /// Opens an existing store beside its running engine, for reports and for a person's
     /// commands.
     ///
-    /// It takes no lock and changes no schema. Reading, `requeue` and `discard` work;
-    /// whatever only the engine may do fails as invalid.
+    /// It takes no lock and changes no schema. Reading, `requeue`, `discard`, `replace`
+    /// and a `commit` that decides about parked events work: one that has no owner, moves
+    /// no source, and only adds to the inbox, the outbox, parked events and values.
+    /// Whatever only the engine may do fails as invalid.
     ///
     /// # Errors
     ///

@@ -24,10 +24,11 @@ const OUTCOMES: &str = "SELECT rows FROM record_count WHERE name = 'outcome'";
 pub(super) const OLDEST_OUTCOMES: &str = "\
     DELETE FROM outcome WHERE cursor IN (SELECT cursor FROM outcome ORDER BY cursor LIMIT ?1)";
 
-const PARKED: &str = "SELECT coalesce(sum(rows), 0) FROM parked_count WHERE blocks = ?1";
+pub(super) const PARKED: &str = "SELECT coalesce(sum(rows), 0) FROM parked_count WHERE blocks = ?1";
 pub(super) const OLDEST_PARKED: &str = "\
     DELETE FROM outbox WHERE id IN ( \
-        SELECT id FROM outbox WHERE state = 1 AND blocks = 0 ORDER BY settled, id LIMIT ?1)";
+        SELECT id FROM outbox INDEXED BY outbox_parked_age \
+        WHERE state = 1 AND blocks = 0 ORDER BY settled, id LIMIT ?1)";
 
 /// Removes sent rows and shadow rows from before `before` and the oldest of those beyond
 /// `max`, of each kind. Returns how many.

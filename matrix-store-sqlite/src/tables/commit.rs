@@ -20,6 +20,32 @@ pub(crate) fn commit(work: &mut Work<'_>, batch: Batch) -> Result<CommitOutcome,
     Ok(CommitOutcome::Applied)
 }
 
+/// Whether a person may commit it beside the engine: it decides about parked events and
+/// adds things. What the engine holds in memory (marks, and each room's last event) and
+/// what it works on it alone may write.
+pub(crate) fn is_of_a_person(batch: &Batch) -> bool {
+    let Batch {
+        account: _,
+        now: _,
+        owner,
+        advance,
+        marks,
+        rows: _,
+        inbox: _,
+        inbox_done,
+        inbox_retry,
+        fills,
+        parked: _,
+        parked_done: _,
+        facts,
+        values: _,
+    } = batch;
+    let is_of_the_engine = owner.is_some() || advance.is_some();
+    let touches_its_work = !(inbox_done.is_empty() && inbox_retry.is_empty() && fills.is_empty());
+    let touches_its_memory = !(marks.is_empty() && facts.is_empty());
+    !(is_of_the_engine || touches_its_work || touches_its_memory)
+}
+
 fn why_stale(work: &Work<'_>, batch: &Batch) -> Result<Option<Stale>, Fault> {
     let connection = work.connection;
     if let Some(owner) = &batch.owner

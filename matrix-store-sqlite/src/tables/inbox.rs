@@ -13,9 +13,9 @@ use crate::{
 };
 
 const HAS: &str = "SELECT 1 FROM inbox WHERE id = ?1 AND account = ?2";
-const IS_OPEN_GAP: &str = "\
-    SELECT 1 FROM inbox AS gap WHERE id = ?1 AND account = ?2 AND gap IS NOT NULL \
-    AND id = (SELECT id FROM inbox AS other WHERE account = ?2 AND other.room = gap.room \
+pub(crate) const IS_OPEN_GAP: &str = "\
+    SELECT 1 FROM inbox AS it WHERE id = ?1 AND account = ?2 AND gap IS NOT NULL \
+    AND id = (SELECT id FROM inbox AS other WHERE account = ?2 AND other.room = it.room \
     ORDER BY place, id LIMIT 1)";
 const PUSH: &str = "\
     INSERT INTO inbox \
@@ -29,7 +29,7 @@ const SET_GAP: &str = "UPDATE inbox SET gap = ?2 WHERE id = ?1";
 pub(crate) const ENTRIES: &str = "\
     SELECT id, room, event_id, received, sent, is_catch_up, attempts, due, raw, gap FROM inbox \
     WHERE account = ?1 AND room = ?2 ORDER BY place, id LIMIT ?3";
-pub(crate) const LANES: &str = "\
+const LANES: &str = "\
     SELECT lane.room, lane.entries, first.received FROM ( \
         SELECT room, count(*) AS entries FROM inbox \
         WHERE account = ?1 AND room > ?2 GROUP BY room ORDER BY room LIMIT ?3 \
@@ -44,7 +44,7 @@ pub(super) fn has(connection: &Connection, account: &Account, id: InboxId) -> Re
 }
 
 /// Whether that entry is a gap and the first of its room.
-pub(super) fn is_open_gap(
+pub(crate) fn is_open_gap(
     connection: &Connection,
     account: &Account,
     id: InboxId,

@@ -1,14 +1,16 @@
 //! One engine, and readers beside it.
 
 use matrix_bridge_core::{
-    Claim, LeaseName, LeaseOutcome, LeaseRequest, ListState, OutboundQueue as _, PruneLimits,
-    RowId, StateStore as _, StoreErrorKind, Timestamp,
+    Advance, Batch, Claim, CommitOutcome, Fence, GapFill, Generation, InboxId, InboxItem,
+    InboxRetry, LeaseName, LeaseOutcome, LeaseRequest, ListState, NewInboxEntry, NewParkedEvent,
+    OutboundQueue as _, Owner, ParkCode, ParkReason, PruneLimits, RawJson, RoomFacts, RowId,
+    RowKey, SourceId, Stale, StateStore as _, StoreErrorKind, Timestamp,
 };
 use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore};
 
 use crate::{
     child::{self, Process},
-    sample::{batch, claim_at, enqueue, event, folder, keys, parked, row},
+    sample::{account, batch, claim_at, enqueue, event, folder, keys, parked, row},
 };
 
 fn lease(holder: &str) -> LeaseRequest {
@@ -141,7 +143,6 @@ async fn a_reader_is_refused_what_only_the_engine_may_do() {
     };
 
     let errors = [
-        reader.commit(batch()).await.err(),
         reader.claim(claim_at(1)).await.err(),
         reader.settle(Vec::new()).await.err(),
         reader.lease(lease("reader")).await.err(),
@@ -149,7 +150,136 @@ async fn a_reader_is_refused_what_only_the_engine_may_do() {
     ];
 
     let kinds = errors.map(|error| error.map(|error| error.kind()));
-    assert_eq!(kinds, [Some(StoreErrorKind::Invalid); 5]);
+    assert_eq!(kinds, [Some(StoreErrorKind::Invalid); 4]);
+}
+
+#[tokio::test]
+async fn a_reader_commits_nothing_that_the_engine_works_on_or_remembers() {
+    let (_folder, path) = folder();
+    drop(SqliteStore::open(&path).unwrap());
+    let reader = SqliteConfig::new(&path).open_reader().unwrap();
+    let id = InboxId(1);
+    let fill = GapFill {
+        gap: id,
+        entries: Vec::new(),
+        rest: None,
+    };
+    let retry = InboxRetry {
+        id,
+        attempts: 1,
+        due: Timestamp(1),
+    };
+    let advance = Advance {
+        source: SourceId::new("sync"),
+        expected: Generation(0),
+        position: None,
+    };
+    let owner = Owner {
+        lease: LeaseName::new("ingest"),
+        fence: Fence(1),
+    };
+    let facts = RoomFacts::unknown("!room:example.org".try_into().unwrap());
+    let batches = [
+        Batch {
+            owner: Some(owner),
+            ..batch()
+        },
+        Batch {
+            advance: Some(advance),
+            ..batch()
+        },
+        Batch {
+            marks: vec![event("a")],
+            ..batch()
+        },
+        Batch {
+            facts: vec![facts],
+            ..batch()
+        },
+        Batch {
+            inbox_done: vec![id],
+            ..batch()
+        },
+        Batch {
+            inbox_retry: vec![retry],
+            ..batch()
+        },
+        Batch {
+            fills: vec![fill],
+            ..batch()
+        },
+    ];
+
+    for batch in batches {
+        let error = reader.commit(batch.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Invalid, "{batch:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_decides_about_parked_things_beside_the_engine() {
+    let (_folder, path) = folder();
+    let engine = SqliteStore::open(&path).unwrap();
+    let held = engine.lease(lease("engine")).await.unwrap();
+    assert!(matches!(held, LeaseOutcome::Held(_)));
+    let rows = vec![parked(row("a", "lane", "")), row("b", "lane", "")];
+    enqueue(&engine, rows).await.unwrap();
+    let parking = Batch {
+        parked: vec![given_up("x"), given_up("y")],
+        ..batch()
+    };
+    let applied = engine.commit(parking).await.unwrap();
+    assert_eq!(applied, CommitOutcome::Applied);
+    let reader = SqliteConfig::new(&path).open_reader().unwrap();
+
+    let old = reader.rows(&[RowKey::new("a")]).await.unwrap();
+    let old = old[0].as_ref().unwrap().id;
+    assert!(reader.replace(old, row("new", "lane", "")).await.unwrap());
+    let events = reader.parked_events(&account(), None, 10).await.unwrap();
+    let retry = Batch {
+        inbox: vec![received("y")],
+        parked_done: vec![events[0].id],
+        ..batch()
+    };
+    let applied = reader.commit(retry.clone()).await.unwrap();
+    assert_eq!(applied, CommitOutcome::Applied);
+
+    // The engine is not out of step, and a second decision comes too late on both sides.
+    let stale = CommitOutcome::Stale(Stale::Parked(events[0].id));
+    assert_eq!(engine.commit(retry.clone()).await.unwrap(), stale);
+    assert_eq!(reader.commit(retry).await.unwrap(), stale);
+    let lanes = engine.inbox_lanes(&account(), None, 10).await.unwrap();
+    assert_eq!(lanes.len(), 1);
+    let left = engine.parked_events(&account(), None, 10).await.unwrap();
+    assert_eq!(left, events[1..]);
+    let claims = engine.claim(claim_at(2)).await.unwrap();
+    let claimed = claims[0].rows.iter().map(|row| row.key.as_str());
+    assert_eq!(claimed.collect::<Vec<_>>(), ["new", "b"]);
+}
+
+fn given_up(name: &str) -> NewParkedEvent {
+    NewParkedEvent {
+        room: "!room:example.org".try_into().unwrap(),
+        event_id: Some(event(name)),
+        raw: RawJson::from_value("given up").unwrap(),
+        reason: ParkReason::new(ParkCode::Handler, "no"),
+        at: Timestamp(1),
+    }
+}
+
+fn received(name: &str) -> NewInboxEntry {
+    NewInboxEntry {
+        room: "!room:example.org".try_into().unwrap(),
+        item: InboxItem::Event {
+            event_id: event(name),
+            raw: RawJson::from_value("again").unwrap(),
+        },
+        received: Timestamp(1),
+        sent: Timestamp(1),
+        is_catch_up: true,
+        attempts: 0,
+        due: Timestamp(1),
+    }
 }
 
 #[tokio::test]
@@ -162,7 +292,7 @@ async fn a_reader_finds_marks_without_an_index() {
     let reader = SqliteConfig::new(&path).open_reader().unwrap();
 
     let asked = ["999", "0", "none", "500"].map(event);
-    let account = crate::sample::account();
+    let account = account();
 
     let expected = [true, true, false, true];
     assert_eq!(reader.seen(&account, &asked).await.unwrap(), expected);

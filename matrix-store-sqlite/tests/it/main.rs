@@ -13,3 +13,4 @@ mod group;
 mod marks;
 mod open;
 mod sample;
+mod upgrade;

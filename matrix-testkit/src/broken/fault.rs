@@ -69,6 +69,24 @@ pub(super) trait Fault: fmt::Debug + Send + Sync + 'static {
         inner.close().await
     }
 
+    async fn requeue(
+        &self,
+        inner: &dyn Store,
+        rows: &[RowId],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        inner.requeue(rows, now).await
+    }
+
+    async fn replace(
+        &self,
+        inner: &dyn Store,
+        row: RowId,
+        with: NewRow,
+    ) -> Result<bool, StoreError> {
+        inner.replace(row, with).await
+    }
+
     fn inbox(&self, entries: Vec<InboxEntry>) -> Vec<InboxEntry> {
         entries
     }
@@ -85,8 +103,20 @@ pub(super) trait Fault: fmt::Debug + Send + Sync + 'static {
         due
     }
 
-    fn requeue_at(&self, now: Timestamp) -> Timestamp {
-        now
+    fn parked_before(&self, before: Option<ParkedEventId>) -> Option<ParkedEventId> {
+        before
+    }
+
+    fn list(&self, rows: Vec<Row>) -> Vec<Row> {
+        rows
+    }
+
+    fn rows(&self, rows: Vec<Option<Row>>) -> Vec<Option<Row>> {
+        rows
+    }
+
+    fn parked(&self, parked: Vec<ParkedRows>) -> Vec<ParkedRows> {
+        parked
     }
 
     fn outcomes(&self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
@@ -168,6 +198,7 @@ impl<F: Fault> StateStore for BrokenStore<F> {
         before: Option<ParkedEventId>,
         limit: usize,
     ) -> Result<Vec<ParkedEvent>, StoreError> {
+        let before = self.fault.parked_before(before);
         self.inner.parked_events(account, before, limit).await
     }
 
@@ -227,20 +258,22 @@ impl<F: Fault> OutboundQueue for BrokenStore<F> {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        self.inner.list(state, after, limit).await
+        let rows = self.inner.list(state, after, limit).await?;
+        Ok(self.fault.list(rows))
     }
 
     async fn rows(&self, keys: &[RowKey]) -> Result<Vec<Option<Row>>, StoreError> {
-        self.inner.rows(keys).await
+        let rows = self.inner.rows(keys).await?;
+        Ok(self.fault.rows(rows))
     }
 
     async fn parked(&self) -> Result<Vec<ParkedRows>, StoreError> {
-        self.inner.parked().await
+        let parked = self.inner.parked().await?;
+        Ok(self.fault.parked(parked))
     }
 
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError> {
-        let now = self.fault.requeue_at(now);
-        self.inner.requeue(rows, now).await
+        self.fault.requeue(&*self.inner, rows, now).await
     }
 
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError> {
@@ -248,7 +281,7 @@ impl<F: Fault> OutboundQueue for BrokenStore<F> {
     }
 
     async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError> {
-        self.inner.replace(row, with).await
+        self.fault.replace(&*self.inner, row, with).await
     }
 
     async fn outcomes(

@@ -4,11 +4,14 @@
 //! one case of the [suite](crate::conformance). They are also what a new case is tried
 //! on.
 
+mod deciding;
 mod fault;
+mod gaps;
 mod receiving;
 mod rows;
 mod sending;
 mod telling;
+mod turns;
 
 use std::{fmt, sync::Arc};
 
@@ -64,6 +67,12 @@ pub const BROKEN: &[Broken] = &[
     broken::<receiving::VolatileValues>("values do not survive a restart"),
     broken::<receiving::TextEndsAtNul>("text ends at its first NUL"),
     broken::<receiving::ReformattedJson>("JSON is read and written anew"),
+    broken::<gaps::FillAtEnd>("what fills a gap goes to the end of its room"),
+    broken::<gaps::FillReversed>("what fills a gap is written from its end"),
+    broken::<gaps::NoFillFence>("fills of what is no gap are left out"),
+    broken::<gaps::GapNamedTwice>("fills of a gap that is named twice are left out"),
+    broken::<gaps::GapGone>("a gap is gone after its first fill"),
+    broken::<gaps::GapBegunAnew>("how far a gap was read is forgotten"),
     broken::<rows::RowsDropped>("rows beyond the second of a batch are dropped"),
     broken::<rows::LaneReversed>("rows go to the wrong end of their lane"),
     broken::<rows::KeysRepeat>("a key can be enqueued twice"),
@@ -79,7 +88,21 @@ pub const BROKEN: &[Broken] = &[
     broken::<sending::RetryCounted>("every retry is counted"),
     broken::<sending::ReleaseRetries>("released rows count as tried"),
     broken::<sending::AmendForgotten>("amended actions are forgotten"),
-    broken::<sending::RequeueLate>("requeued rows wait"),
+    broken::<turns::TurnsByAge>("the lanes with the oldest rows have every turn"),
+    broken::<turns::NothingBlocks>("no parked row blocks its lane"),
+    broken::<turns::BlocksEveryLane>("a blocked lane blocks the others"),
+    broken::<turns::BlocksWholeLane>("a row blocks also those before it"),
+    broken::<deciding::NoParkedFence>("decided events are decided again"),
+    broken::<deciding::ParkedForGood>("decided events stay parked"),
+    broken::<deciding::ParkedPagesOverlap>("pages of parked events begin anew"),
+    broken::<deciding::MissingRowsLeftOut>("rows are told without those that are missing"),
+    broken::<deciding::ParkedForOneReason>("parked rows are counted in one heap"),
+    broken::<deciding::RequeueLate>("requeued rows wait"),
+    broken::<deciding::AttemptsKept>("requeued rows keep their count of attempts"),
+    broken::<deciding::ReplacedAtEnd>("a replacing row goes to the end of its lane"),
+    broken::<deciding::ReplacedUnderAnyKey>("a replacing row gets another key"),
+    broken::<deciding::ParkedRowsKept>("parked rows are never pruned"),
+    broken::<deciding::BlockingPruned>("pruning takes rows that block their lane"),
     broken::<telling::InboxReversed>("the inbox is read from the end"),
     broken::<telling::PagesOverlap>("pages of rooms begin anew"),
     broken::<telling::LinksOneWay>("links lead one way"),

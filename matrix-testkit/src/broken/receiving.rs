@@ -61,6 +61,10 @@ impl Fault for NoInboxFence {
             let CommitOutcome::Stale(Stale::Inbox(missing)) = outcome else {
                 return Ok(outcome);
             };
+            let filled = batch.fills.iter().any(|fill| fill.gap == missing);
+            if filled {
+                return Ok(outcome);
+            }
             batch.inbox_done.retain(|id| *id != missing);
             batch.inbox_retry.retain(|retry| retry.id != missing);
         }

@@ -8,8 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use matrix_bridge_core::{
-    Claim, ClaimRequest, ClaimToken, RowId, Settled, Settlement, Store, StoreError, Timestamp,
-    Verdict,
+    Claim, ClaimRequest, ClaimToken, RowId, Settled, Settlement, Store, StoreError, Verdict,
 };
 
 use super::fault::Fault;
@@ -197,14 +196,5 @@ impl Fault for AmendForgotten {
     ) -> Result<Settled, StoreError> {
         settlements.retain(|settlement| !matches!(settlement.verdict, Verdict::Amend(_)));
         inner.settle(settlements).await
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct RequeueLate;
-
-impl Fault for RequeueLate {
-    fn requeue_at(&self, now: Timestamp) -> Timestamp {
-        now + Duration::from_secs(60)
     }
 }

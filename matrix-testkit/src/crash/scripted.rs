@@ -1,13 +1,6 @@
-//! Stores whose calls fail or die as a script says, such as at a chosen call.
+//! A store whose calls fare as a script says.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::{fmt, future::Future, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -45,7 +38,7 @@ pub trait StoreScript: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct ScriptedStore<S> {
     inner: Arc<dyn Store>,
-    script: S,
+    pub(super) script: S,
 }
 
 impl<S: StoreScript> ScriptedStore<S> {
@@ -71,108 +64,6 @@ impl<S: StoreScript> ScriptedStore<S> {
                 call.await?;
                 std::future::pending().await
             }
-        }
-    }
-}
-
-/// On which side of its effect a call dies.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Side {
-    /// Nothing was done: it fails with [`StoreErrorKind::Unavailable`].
-    Before,
-    /// It was done, and the answer is lost: it fails with [`StoreErrorKind::Unknown`].
-    After,
-}
-
-/// Passes calls on until the one that is to crash; from then on it is closed.
-///
-/// A crash test has no list of places to crash at. It finds them: it runs with `at` = 0,
-/// 1, 2, … until a run ends without having [crashed](Self::crashed), and goes on each
-/// time with the store inside, as after a restart.
-///
-/// ```
-/// use std::sync::Arc;
-///
-/// use matrix_bridge_core::{Account, Batch, MemoryStore, SourceId, StateStore, Timestamp};
-/// use matrix_bridge_testkit::crash::{CrashingStore, Side};
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let memory = Arc::new(MemoryStore::new());
-/// let store = CrashingStore::new(memory.clone(), 1, Side::After);
-/// let batch = Batch::new(Account::new("@bot:example.org"), Timestamp(1));
-///
-/// assert!(store.checkpoint(&SourceId::new("sync")).await.is_ok());
-/// assert!(store.commit(batch.clone()).await.is_err());
-/// assert!(store.crashed());
-/// assert!(store.commit(batch).await.is_err());
-/// assert_eq!(store.calls(), 2);
-/// # }
-/// ```
-pub type CrashingStore = ScriptedStore<CrashAt>;
-
-/// The script of a [`CrashingStore`].
-#[derive(Debug)]
-pub struct CrashAt {
-    at: u64,
-    side: Side,
-    lives_on: bool,
-    calls: AtomicU64,
-    crashed: AtomicBool,
-}
-
-impl CrashingStore {
-    /// `inner`, dying at its call number `at`; the first call is number 0.
-    #[must_use]
-    pub fn new(inner: Arc<dyn Store>, at: u64, side: Side) -> Self {
-        Self::with_script(inner, CrashAt::new(at, side, false))
-    }
-
-    /// `inner`, failing at its call number `at` and at no other: a full disk that was
-    /// emptied, a database that was restarted.
-    #[must_use]
-    pub fn hiccup(inner: Arc<dyn Store>, at: u64, side: Side) -> Self {
-        Self::with_script(inner, CrashAt::new(at, side, true))
-    }
-
-    /// How many calls there were, with the one that crashed and without those after it.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.script.calls.load(Ordering::SeqCst)
-    }
-
-    /// Whether the call that was to fail was made.
-    #[must_use]
-    pub fn crashed(&self) -> bool {
-        self.script.crashed.load(Ordering::SeqCst)
-    }
-}
-
-impl CrashAt {
-    const fn new(at: u64, side: Side, lives_on: bool) -> Self {
-        Self {
-            at,
-            side,
-            lives_on,
-            calls: AtomicU64::new(0),
-            crashed: AtomicBool::new(false),
-        }
-    }
-}
-
-#[async_trait]
-impl StoreScript for CrashAt {
-    async fn next(&self, _: &str) -> Fate {
-        if self.crashed.load(Ordering::SeqCst) && !self.lives_on {
-            return Fate::NotDone(StoreErrorKind::Closed);
-        }
-        if self.calls.fetch_add(1, Ordering::SeqCst) != self.at {
-            return Fate::Done;
-        }
-        self.crashed.store(true, Ordering::SeqCst);
-        match self.side {
-            Side::Before => Fate::NotDone(StoreErrorKind::Unavailable),
-            Side::After => Fate::Unanswered,
         }
     }
 }
