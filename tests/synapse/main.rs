@@ -19,6 +19,7 @@ mod invites;
 mod limits;
 mod load;
 mod observation;
+mod recovery;
 mod redelivery;
 mod relations;
 mod restarts;

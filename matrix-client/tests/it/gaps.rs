@@ -69,11 +69,9 @@ async fn what_a_sync_left_out_is_answered_once_and_in_order() {
 
     let bot = world.start(Setup::default()).await;
 
-    let said = world.until_said(&full, 251).await;
-    assert_eq!(said[1..], numbers(0..250));
-    assert_eq!(world.said(&quiet), ["pong"]);
     pass(Duration::from_secs(600)).await;
-    assert_eq!(world.said(&full).len(), 251);
+    assert_eq!(world.said(&full)[1..], numbers(0..250));
+    assert_eq!(world.said(&quiet), ["pong"]);
     assert_eq!(bot.reasons(), [""; 0]);
     world.inbox_is_empty().await;
     bot.stop().await;
@@ -169,13 +167,12 @@ async fn beyond_the_bound_the_newest_are_answered_and_the_hole_is_told_in_its_pl
     world.server.fault(Fault::limited_timeline(100));
 
     let bot = world.start(settings(|s| s.gap_events = 200)).await;
-    let said = world.until_said(&room, 302).await;
+    pass(Duration::from_secs(600)).await;
 
+    let said = world.said(&room);
     assert_eq!(said[1], "missed: events");
     assert_eq!(said[2..], numbers(200..500));
     assert_eq!(bot.reasons(), ["missed_events"]);
-    pass(Duration::from_secs(600)).await;
-    assert_eq!(world.said(&room).len(), 302);
     bot.stop().await;
 }
 
