@@ -96,6 +96,21 @@ impl RowKey {
         Self(format!("{account}/missed/{room}/{after}/{before}/{index}"))
     }
 
+    /// The key of the row that takes this one's place: the same each time it is asked,
+    /// and another for the row that takes that one's place.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        let (base, count) = match self.0.rsplit_once('~') {
+            Some((base, count)) => (base, count.parse().ok()),
+            None => (self.0.as_str(), Some(0)),
+        };
+        match count {
+            Some(count) => Self(format!("{base}~{}", u64::saturating_add(count, 1))),
+            // A host's own key, in which the sign means something else.
+            None => Self(format!("{}~1", self.0)),
+        }
+    }
+
     /// The transaction id of this row when `sender` sends it.
     ///
     /// It is a digest of both, so it is unique over all senders (Synapse lets two

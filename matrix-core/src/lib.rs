@@ -34,6 +34,8 @@ mod json;
 mod memory;
 mod message;
 pub mod metrics;
+mod park;
+mod parked;
 mod pipeline;
 mod policy;
 mod prepare;
@@ -71,6 +73,8 @@ pub use self::{
     json::RawJson,
     memory::MemoryStore,
     message::{Message, Reply},
+    park::{ParkCode, ParkReason},
+    parked::{Parked, ReplaceError},
     pipeline::MAX_CONTENT,
     policy::{History, InviteAnswer, JoinPolicy, Policy, RoomMode, Rooms},
     prepare::Prepare,
@@ -81,8 +85,8 @@ pub use self::{
     relation::Relation,
     router::{Command, Router},
     row::{
-        Action, Address, Disposition, EndpointClass, HostLink, NewRow, OrderPolicy, ParkCode,
-        ParkReason, Row, RowBody, RowState, Target,
+        Action, Address, Disposition, EndpointClass, HostLink, NewRow, OrderPolicy, Row, RowBody,
+        RowState, Target,
     },
     sender::{AccountTrouble, SendError, Sender},
     settings::Settings,

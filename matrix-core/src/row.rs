@@ -1,11 +1,9 @@
 //! What was decided to be sent: the rows of the outbox.
 
-use std::fmt;
-
 use ruma::{OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClaimToken, Identity, LaneId, RawJson, RowId, RowKey, Timestamp};
+use crate::{ClaimToken, Identity, LaneId, ParkReason, RawJson, RowId, RowKey, Timestamp};
 
 /// A row on its way into the outbox.
 ///
@@ -88,6 +86,19 @@ pub enum Action {
         /// Who is invited.
         user: OwnedUserId,
     },
+}
+
+impl Action {
+    /// The same with another content; `None` for an action that has none.
+    #[must_use]
+    pub fn with_content(&self, content: RawJson) -> Option<Self> {
+        let mut changed = self.clone();
+        match &mut changed {
+            Self::Message { content: old, .. } | Self::State { content: old, .. } => *old = content,
+            _ => return None,
+        }
+        Some(changed)
+    }
 }
 
 /// Where a row goes.
@@ -203,109 +214,6 @@ pub enum Disposition {
     Shadow,
     /// Kept for a person from the start.
     Park(ParkReason),
-}
-
-/// Why something was given up for now. Counted under its `code`, read by a person.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct ParkReason {
-    /// The kind, for counting.
-    pub code: ParkCode,
-    /// What happened, in words; it holds no secret and no message content.
-    pub detail: String,
-}
-
-impl ParkReason {
-    /// A reason of the kind `code`.
-    pub fn new(code: ParkCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-        }
-    }
-}
-
-impl fmt::Display for ParkReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.detail)
-    }
-}
-
-/// The kinds of reasons for parking.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ParkCode {
-    /// An event could not be read.
-    Unreadable,
-    /// The handler refused the event, or failed too often.
-    Handler,
-    /// The handler panicked.
-    Panic,
-    /// The handler took longer than it may.
-    HandlerTimeout,
-    /// The content does not fit into an event.
-    TooLarge,
-    /// The room is encrypted and we are not.
-    Encrypted,
-    /// The homeserver refused the content.
-    BadContent,
-    /// The homeserver forbids it in this room.
-    Forbidden,
-    /// The room or event is not there.
-    NotFound,
-    /// The deadline passed.
-    Expired,
-    /// The homeserver failed on this row again and again, and not on others.
-    ServerError,
-    /// Whether it was sent is not known, and the room's history cannot tell any more.
-    UnknownOutcome,
-    /// The row it edits, redacts or reacts to was not sent.
-    Dependency,
-}
-
-impl ParkCode {
-    /// Every kind, so that each is counted from 0.
-    pub const ALL: [Self; 13] = [
-        Self::Unreadable,
-        Self::Handler,
-        Self::Panic,
-        Self::HandlerTimeout,
-        Self::TooLarge,
-        Self::Encrypted,
-        Self::BadContent,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Expired,
-        Self::ServerError,
-        Self::UnknownOutcome,
-        Self::Dependency,
-    ];
-
-    /// Its name in a store and in metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::Handler => "handler",
-            Self::Panic => "panic",
-            Self::HandlerTimeout => "handler_timeout",
-            Self::TooLarge => "too_large",
-            Self::Encrypted => "encrypted",
-            Self::BadContent => "bad_content",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::Expired => "expired",
-            Self::ServerError => "server_error",
-            Self::UnknownOutcome => "unknown_outcome",
-            Self::Dependency => "dependency",
-        }
-    }
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == name)
-    }
 }
 
 /// A row in the outbox.

@@ -43,7 +43,10 @@ use self::{
     tally::Tally,
     work::{Outcome, Work},
 };
-pub(crate) use self::{rows::encrypted, sift::warn_encrypted};
+pub(crate) use self::{
+    rows::{encrypted, too_large},
+    sift::warn_encrypted,
+};
 use crate::{
     Advance, Batch, Checkpoint, CommitOutcome, Continuity, InboxId, Owner, Source, SourceBatch,
     SourceId, Stale, StoreError, StoreErrorKind, Timestamp, shared::Shared,

@@ -132,7 +132,7 @@ pub(crate) fn encrypted() -> ParkReason {
     )
 }
 
-fn too_large(action: &Action) -> Option<ParkReason> {
+pub(crate) fn too_large(action: &Action) -> Option<ParkReason> {
     let (Action::Message { content, .. } | Action::State { content, .. }) = action else {
         return None;
     };
