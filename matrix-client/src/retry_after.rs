@@ -5,10 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{HeaderMap, header::RETRY_AFTER};
 use matrix_bridge_core::Timestamp;
 
-/// The larger of the `Retry-After` header and `retry_after_ms`.
+/// The larger of the `Retry-After` header and `retry_after_ms`; the field where the
+/// header is the same rounded up to whole seconds, as Synapse does it.
 ///
-/// The header replaced the field in spec 1.10, but old servers send only the field,
-/// proxies only the header, and Synapse rounds the header up to whole seconds.
+/// The header replaced the field in spec 1.10, but old servers send only the field and
+/// proxies only the header.
 pub(crate) fn retry_after(
     headers: &HeaderMap,
     millis: Option<u64>,
@@ -18,7 +19,16 @@ pub(crate) fn retry_after(
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
     let header = header.and_then(|text| from_header(text, now));
-    header.max(millis.map(Duration::from_millis))
+    let field = millis.map(Duration::from_millis);
+    match (header, field) {
+        (Some(header), Some(field)) if header == rounded_up(field) => Some(field),
+        _ => header.max(field),
+    }
+}
+
+fn rounded_up(span: Duration) -> Duration {
+    let part = u64::from(span.subsec_nanos() > 0);
+    Duration::from_secs(span.as_secs() + part)
 }
 
 /// Seconds, or an HTTP date.
@@ -48,11 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn the_larger_of_header_and_field_counts() {
+    fn the_larger_of_header_and_field_counts_or_the_one_that_was_not_rounded() {
         let ms = Duration::from_millis;
         assert_eq!(asked(None, None), None);
         assert_eq!(asked(None, Some(1_500)), Some(ms(1_500)));
-        assert_eq!(asked(Some("2"), Some(1_500)), Some(ms(2_000)));
+        assert_eq!(asked(Some("2"), Some(1_500)), Some(ms(1_500)));
+        assert_eq!(asked(Some("2"), Some(2_000)), Some(ms(2_000)));
+        assert_eq!(asked(Some("3"), Some(1_500)), Some(ms(3_000)));
         assert_eq!(asked(Some("1"), Some(1_500)), Some(ms(1_500)));
         assert_eq!(
             asked(Some("Sun, 06 Nov 1994 08:49:37 GMT"), None),

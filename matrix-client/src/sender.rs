@@ -37,10 +37,9 @@ impl ClientSender {
     async fn request(&self, row: &Row) -> Result<Option<OwnedEventId>, ClientError> {
         let room = row.body.address.room().clone();
         match &row.body.action {
-            Action::Message {
-                event_type,
-                content,
-            } => self.message(row, room, event_type, content).await.map(Some),
+            Action::Message { event_type, .. } => {
+                self.message(row, room, event_type).await.map(Some)
+            }
             Action::State {
                 event_type,
                 state_key,
@@ -83,8 +82,8 @@ impl ClientSender {
         row: &Row,
         room: OwnedRoomId,
         event_type: &str,
-        content: &RawJson,
     ) -> Result<OwnedEventId, ClientError> {
+        let content = row.marked_content().unwrap_or_default();
         let request = send_message_event::v3::Request::new_raw(
             room,
             row.transaction_id.clone(),
@@ -105,7 +104,7 @@ impl ClientSender {
             room,
             event_type.into(),
             state_key.to_owned(),
-            raw(content)?.cast_unchecked(),
+            raw(content.as_str().to_owned())?.cast_unchecked(),
         );
         Ok(self.client.call(request).await?.event_id)
     }
@@ -153,8 +152,8 @@ impl Sender for ClientSender {
     }
 }
 
-fn raw(content: &RawJson) -> Result<Raw<serde_json::Value>, ClientError> {
-    RawValue::from_string(content.as_str().to_owned())
+fn raw(content: String) -> Result<Raw<serde_json::Value>, ClientError> {
+    RawValue::from_string(content)
         .map(Raw::from_json)
         .map_err(|error| ClientError::Request(error.into()))
 }

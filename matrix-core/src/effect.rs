@@ -1,13 +1,15 @@
 //! What a handler decided.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Action, EndpointClass, Message, RawJson, Reply, Target, ValueChange, ValueKey,
-    message::Outgoing,
+    Action, EndpointClass, Message, OrderPolicy, RawJson, Reply, Target, ValueChange, ValueKey,
+    message::{Outgoing, with_target},
 };
 
 /// Everything that a handler wants to happen, in order.
@@ -26,6 +28,21 @@ pub(crate) struct Send {
     pub(crate) room: OwnedRoomId,
     pub(crate) class: EndpointClass,
     pub(crate) action: Action,
+    /// What was chosen for it; else its route or the default says.
+    pub(crate) order: Option<OrderPolicy>,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+impl Send {
+    pub(crate) const fn new(room: OwnedRoomId, class: EndpointClass, action: Action) -> Self {
+        Self {
+            room,
+            class,
+            action,
+            order: None,
+            expires_in: None,
+        }
+    }
 }
 
 impl Effects {
@@ -72,21 +89,28 @@ impl Effects {
         ))
     }
 
-    /// Replaces the text of a message that we sent.
-    pub fn edit(self, room: OwnedRoomId, target: &ruma::EventId, message: Message) -> Self {
-        self.message(room, &message.into_edit_content(target))
+    /// Replaces the text of a message that we sent: an event, or the
+    /// [row](crate::Context::row_key) that becomes one.
+    pub fn edit(self, room: OwnedRoomId, target: impl Into<Target>, message: Message) -> Self {
+        let content = message.into_edit_content();
+        self.relate(room, "m.room.message", content, target.into())
     }
 
-    /// Reacts to an event with `key`, mostly an emoji.
-    pub fn react(self, room: OwnedRoomId, target: &ruma::EventId, key: &str) -> Self {
-        let relates_to = json!({"rel_type": "m.annotation", "event_id": target, "key": key});
+    /// Reacts to an event, or to what a row becomes, with `key`, mostly an emoji.
+    pub fn react(self, room: OwnedRoomId, target: impl Into<Target>, key: &str) -> Self {
+        let relates_to = json!({"rel_type": "m.annotation", "key": key});
         let content = Map::from_iter([("m.relates_to".to_owned(), relates_to)]);
-        self.event(room, "m.reaction", &content)
+        self.relate(room, "m.reaction", content, target.into())
     }
 
-    /// Redacts an event.
-    pub fn redact(self, room: OwnedRoomId, target: OwnedEventId, reason: Option<String>) -> Self {
-        let target = Target::Event(target);
+    /// Redacts an event, or what a row becomes.
+    pub fn redact(
+        self,
+        room: OwnedRoomId,
+        target: impl Into<Target>,
+        reason: Option<String>,
+    ) -> Self {
+        let target = target.into();
         self.with(
             room,
             EndpointClass::Event,
@@ -155,6 +179,33 @@ impl Effects {
         self
     }
 
+    /// Gives up what these effects send so far if it is not sent within `span` from now:
+    /// it is parked as expired, for a person to see. Without this, rows wait for as long
+    /// as it takes.
+    pub fn expires_in(mut self, span: Duration) -> Self {
+        for send in &mut self.sends {
+            send.expires_in = Some(span);
+        }
+        self
+    }
+
+    /// Sets what becomes of the room when something that these effects send so far cannot
+    /// be sent; see [`Router::order`](crate::Router::order).
+    pub fn order(mut self, order: OrderPolicy) -> Self {
+        for send in &mut self.sends {
+            send.order = Some(order);
+        }
+        self
+    }
+
+    /// Sets the order where none was chosen.
+    pub(crate) fn or_order(mut self, order: OrderPolicy) -> Self {
+        for send in &mut self.sends {
+            send.order.get_or_insert(order);
+        }
+        self
+    }
+
     /// These effects, then `others`.
     pub fn and(mut self, others: impl Into<Self>) -> Self {
         let Self { sends, values } = others.into();
@@ -167,23 +218,44 @@ impl Effects {
         self.event(room, "m.room.message", content)
     }
 
+    fn relate(
+        self,
+        room: OwnedRoomId,
+        event_type: &str,
+        content: Map<String, Value>,
+        target: Target,
+    ) -> Self {
+        let event_type = event_type.to_owned();
+        let action = match target {
+            Target::Event(event) => Action::Message {
+                event_type,
+                content: raw(&with_target(content, &event)),
+            },
+            Target::Row(target) => Action::Relate {
+                event_type,
+                content: raw(&content),
+                target,
+            },
+        };
+        self.with(room, EndpointClass::Event, action)
+    }
+
     fn event(self, room: OwnedRoomId, event_type: &str, content: &Map<String, Value>) -> Self {
-        let content = RawJson::from_value(content).expect("a JSON map has a JSON form");
         let action = Action::Message {
             event_type: event_type.to_owned(),
-            content,
+            content: raw(content),
         };
         self.with(room, EndpointClass::Event, action)
     }
 
     fn with(mut self, room: OwnedRoomId, class: EndpointClass, action: Action) -> Self {
-        self.sends.push(Send {
-            room,
-            class,
-            action,
-        });
+        self.sends.push(Send::new(room, class, action));
         self
     }
+}
+
+fn raw(content: &Map<String, Value>) -> RawJson {
+    RawJson::from_value(content).expect("a JSON map has a JSON form")
 }
 
 impl From<()> for Effects {

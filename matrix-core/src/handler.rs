@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ruma::{OwnedUserId, UserId};
+use ruma::{EventId, OwnedUserId, UserId};
 
-use crate::{Effects, Event, Missed, Store, StoreError, ValueKey};
+use crate::{Account, Effects, Event, Missed, RowKey, Store, StoreError, ValueKey};
 
 /// Decides what an event leads to.
 ///
@@ -64,6 +64,7 @@ where
 /// What a handler may know besides the event. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Context {
+    pub(crate) account: Account,
     pub(crate) user: OwnedUserId,
     pub(crate) attempt: u32,
     pub(crate) age: Duration,
@@ -77,6 +78,17 @@ impl Context {
     #[must_use]
     pub fn user(&self) -> &UserId {
         &self.user
+    }
+
+    /// The key of what the `index`th request in the effects of `event` becomes or became,
+    /// counted from 0: to [edit](Effects::edit), redact or react to our own message
+    /// without knowing its event, also before it is sent.
+    ///
+    /// Requests are counted in the order in which the effects name them; values are no
+    /// requests.
+    #[must_use]
+    pub fn row_key(&self, event: &EventId, index: usize) -> RowKey {
+        RowKey::effect(&self.account, event, index)
     }
 
     /// Which try this is, from 1.

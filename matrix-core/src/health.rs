@@ -119,6 +119,16 @@ impl HealthBoard {
         self.board().reasons.remove(code).is_some()
     }
 
+    /// The codes that begin so and are raised.
+    pub(crate) fn raised(&self, prefix: &str) -> Vec<String> {
+        let board = self.board();
+        let codes = board.reasons.range(prefix.to_owned()..);
+        codes
+            .map(|(code, _)| code.clone())
+            .take_while(|code| code.starts_with(prefix))
+            .collect()
+    }
+
     pub(crate) fn synced(&self, now: Timestamp) {
         self.board().last_sync = Some(now);
     }

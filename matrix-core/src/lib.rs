@@ -31,6 +31,7 @@ mod health;
 mod history;
 mod id;
 mod json;
+mod marker;
 mod memory;
 mod message;
 pub mod metrics;
@@ -71,6 +72,7 @@ pub use self::{
         ParkedEventId, Position, RowId, RowKey, SourceId,
     },
     json::RawJson,
+    marker::MARKER,
     memory::MemoryStore,
     message::{Message, Reply},
     park::{ParkCode, ParkReason},

@@ -1,11 +1,11 @@
 //! Messages that we write, from builders that cannot build an illegal relation.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde_json::{Map, Value, json};
 
-use crate::Event;
+use crate::{Effects, Event};
 
 /// A message to send: text, and who is mentioned in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,8 +67,8 @@ impl Message {
         content
     }
 
-    /// The content of an edit of `target` into this message.
-    pub(crate) fn into_edit_content(self, target: &EventId) -> Map<String, Value> {
+    /// The content of an edit into this message, without what it edits.
+    pub(crate) fn into_edit_content(self) -> Map<String, Value> {
         // Mentions stand in the new content; repeated outside they would notify again.
         let fallback = Self {
             mentions: BTreeSet::new(),
@@ -82,10 +82,7 @@ impl Message {
         }
         .into_content();
         content.insert("m.new_content".to_owned(), self.into_content().into());
-        content.insert(
-            "m.relates_to".to_owned(),
-            json!({"rel_type": "m.replace", "event_id": target}),
-        );
+        content.insert("m.relates_to".to_owned(), json!({"rel_type": "m.replace"}));
         content
     }
 
@@ -152,6 +149,12 @@ impl Reply {
         self
     }
 
+    /// The answer, given up if it is not sent within `span` from now; see
+    /// [`Effects::expires_in`].
+    pub fn expires_in(self, span: Duration) -> Effects {
+        Effects::from(self).expires_in(span)
+    }
+
     pub(crate) fn into_parts(self) -> (OwnedRoomId, Map<String, Value>) {
         let Self {
             room,
@@ -189,6 +192,15 @@ impl Outgoing {
     }
 }
 
+/// The content, whose relation has no event yet, about the event `target`.
+pub(crate) fn with_target(mut content: Map<String, Value>, target: &EventId) -> Map<String, Value> {
+    let relates_to = content.entry("m.relates_to");
+    if let Some(relates_to) = relates_to.or_insert_with(|| json!({})).as_object_mut() {
+        relates_to.insert("event_id".to_owned(), target.as_str().into());
+    }
+    content
+}
+
 /// The same content as a plain reply, without its thread; `None` if it is in none.
 ///
 /// For a homeserver that refuses the thread: the answer stays in its room.
@@ -211,7 +223,7 @@ pub(crate) fn without_thread(content: &str) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
-    use ruma::{event_id, room_id, user_id};
+    use ruma::{room_id, user_id};
 
     use super::*;
     use crate::RawJson;
@@ -289,7 +301,7 @@ mod tests {
         let message = Message::text("hi @room").mention(user_id!("@b:x").to_owned());
 
         let content = message.clone().into_content();
-        let edit = message.into_edit_content(event_id!("$o"));
+        let edit = message.into_edit_content();
 
         assert_eq!(content["m.mentions"], json!({"user_ids": ["@b:x"]}));
         assert_eq!(edit["m.mentions"], json!({}));

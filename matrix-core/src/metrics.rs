@@ -31,6 +31,10 @@ pub const INBOX_DEPTH: &str = "matrix_inbox_depth";
 pub const PARKED: &str = "matrix_parked_total";
 /// Answers that asked us to wait.
 pub const RATE_LIMITED: &str = "matrix_rate_limited_total";
+/// Looks into rooms' histories for what may have been sent.
+pub const LOOKS: &str = "matrix_history_looks_total";
+/// Rows that had been sent already, as a look showed.
+pub const FOUND: &str = "matrix_lost_answers_total";
 /// The time since the source last answered.
 pub const SYNC_LAG: &str = "matrix_sync_lag_seconds";
 /// How long handlers take.
@@ -100,7 +104,7 @@ pub fn register() {
     for name in [SEND_SUCCESS, EVENTS_RECEIVED, ROOM_CREATION, DUPLICATES] {
         counter!(name).absolute(0);
     }
-    for name in [RATE_LIMITED, GAP_EVENTS, SHADOWED] {
+    for name in [RATE_LIMITED, GAP_EVENTS, SHADOWED, LOOKS, FOUND] {
         counter!(name).absolute(0);
     }
     for reason in SEND_FAILURES
@@ -146,7 +150,7 @@ const TROUBLES: [AccountTrouble; 6] = [
     AccountTrouble::LimitExceeded,
 ];
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 14] = [
     (SEND_SUCCESS, "Rows that were sent"),
     (SEND_FAILURE, "Attempts to send that failed"),
     (EVENTS_RECEIVED, "Timeline events received"),
@@ -164,6 +168,11 @@ const COUNTERS: [(&str, &str); 12] = [
         "Gaps that were given up before they were filled",
     ),
     (GAP_EVENTS, "Events that gaps were filled with"),
+    (
+        LOOKS,
+        "Looks into rooms' histories for what may have been sent",
+    ),
+    (FOUND, "Rows that had been sent already, as a look showed"),
     (
         SHADOWED,
         "Rows recorded by shadow mode instead of being sent",

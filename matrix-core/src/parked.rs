@@ -80,8 +80,9 @@ impl Parked {
     /// parked.
     ///
     /// It goes under its old transaction id, so that one that was sent after all is not
-    /// doubled. Where that cannot lead anywhere, since its deadline passed or the id was
-    /// used for something else, a new row without a deadline takes its place.
+    /// doubled. Where that leads nowhere a new row without a deadline takes its place:
+    /// where the deadline passed, where the id was used for something else, and where it
+    /// is unknown whether the row was sent. Of the last look into the room first.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl Parked {
         let reason = reason(&row);
         if matches!(
             reason.map(|reason| reason.code),
-            Some(ParkCode::Expired | ParkCode::TransactionUsed)
+            Some(ParkCode::Expired | ParkCode::TransactionUsed | ParkCode::UnknownOutcome)
         ) {
             let action = row.body.action.clone();
             return self.store.replace(id, successor(row, action, now)).await;
@@ -257,6 +258,8 @@ fn inbox_entry(parked: ParkedEvent, event_id: OwnedEventId, now: Timestamp) -> N
             raw: parked.event.raw,
         },
         received: now,
+        // It was there by then.
+        sent: parked.event.at,
         is_catch_up: true,
         attempts: 0,
         due: now,

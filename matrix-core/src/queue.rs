@@ -171,6 +171,8 @@ pub enum ListState {
     Waiting,
     /// Parked.
     Parked,
+    /// Of the parked ones those that block their lane.
+    Blocking,
     /// Recorded by shadow mode.
     Shadow,
     /// Sent, as far as the records reach back.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::{Context, Effects, Event, EventHandler, HandlerError, Missed};
+use crate::{Context, Effects, Event, EventHandler, HandlerError, Missed, OrderPolicy};
 
 /// A table of handlers; the first route that fits gets the event.
 ///
@@ -28,12 +28,14 @@ use crate::{Context, Effects, Event, EventHandler, HandlerError, Missed};
 pub struct Router {
     routes: Vec<Route>,
     missed: Option<Arc<dyn AnswerMissed>>,
+    order: OrderPolicy,
 }
 
 #[derive(Clone)]
 struct Route {
     when: When,
     handler: Arc<dyn Answer>,
+    order: OrderPolicy,
 }
 
 #[derive(Clone)]
@@ -89,10 +91,23 @@ impl Router {
         self
     }
 
+    /// Sets what becomes of a room, for the routes that are added from here on, when
+    /// something that they send cannot be sent: by default it is parked and the room
+    /// goes on; under [`OrderPolicy::Block`] nothing else is sent there until a person
+    /// has decided about it, see [`Parked`](crate::Parked).
+    ///
+    /// What a handler [chose itself](Effects::order) holds.
+    #[must_use]
+    pub const fn order(mut self, order: OrderPolicy) -> Self {
+        self.order = order;
+        self
+    }
+
     fn route(mut self, when: When, handler: impl Answer) -> Self {
         self.routes.push(Route {
             when,
             handler: Arc::new(handler),
+            order: self.order,
         });
         self
     }
@@ -102,7 +117,12 @@ impl Router {
 impl EventHandler for Router {
     async fn handle(&self, event: Event, context: Context) -> Result<Effects, HandlerError> {
         let text = event.text();
-        for Route { when, handler } in &self.routes {
+        for Route {
+            when,
+            handler,
+            order,
+        } in &self.routes
+        {
             let arguments = match when {
                 When::Command(name) => match text.as_deref().and_then(|t| arguments(t, name)) {
                     Some(arguments) => arguments.to_owned(),
@@ -111,7 +131,14 @@ impl EventHandler for Router {
                 When::Type(kind) if kind != event.kind() => continue,
                 When::Type(_) | When::Any => String::new(),
             };
-            return handler.answer(Command { event, arguments }, context).await;
+            let answer = handler.answer(Command { event, arguments }, context).await;
+            return match answer {
+                Ok(effects) => Ok(effects.or_order(*order)),
+                Err(mut error) => {
+                    error.effects = error.effects.or_order(*order);
+                    Err(error)
+                }
+            };
         }
         Ok(Effects::none())
     }

@@ -1,6 +1,6 @@
 //! What was decided to be sent: the rows of the outbox.
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedTransactionId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{ClaimToken, Identity, LaneId, ParkReason, RawJson, RowId, RowKey, Timestamp};
@@ -61,6 +61,16 @@ pub enum Action {
         /// The event's content.
         content: RawJson,
     },
+    /// A [`Message`](Self::Message) about an event that another row becomes: an edit or
+    /// a reaction. It is turned into one before the first attempt.
+    Relate {
+        /// The event type.
+        event_type: String,
+        /// The event's content; the `event_id` of its `m.relates_to` is put in.
+        content: RawJson,
+        /// The row that it is about.
+        target: RowKey,
+    },
     /// `PUT /rooms/{room}/state/{type}/{key}`.
     State {
         /// The event type.
@@ -94,10 +104,29 @@ impl Action {
     pub fn with_content(&self, content: RawJson) -> Option<Self> {
         let mut changed = self.clone();
         match &mut changed {
-            Self::Message { content: old, .. } | Self::State { content: old, .. } => *old = content,
+            Self::Message { content: old, .. }
+            | Self::Relate { content: old, .. }
+            | Self::State { content: old, .. } => *old = content,
             _ => return None,
         }
         Some(changed)
+    }
+
+    /// Whether it makes a message event, which an encrypted room must not get in plain.
+    pub(crate) const fn is_message(&self) -> bool {
+        matches!(self, Self::Message { .. } | Self::Relate { .. })
+    }
+
+    /// The row without whose event it cannot be sent.
+    pub(crate) const fn depends_on(&self) -> Option<&RowKey> {
+        match self {
+            Self::Relate { target, .. }
+            | Self::Redact {
+                target: Target::Row(target),
+                ..
+            } => Some(target),
+            _ => None,
+        }
     }
 }
 
@@ -125,6 +154,32 @@ impl Address {
 pub enum Target {
     /// An event that exists.
     Event(OwnedEventId),
+    /// The event that a row becomes, or became. If that row is parked, so is this one.
+    Row(RowKey),
+}
+
+impl From<OwnedEventId> for Target {
+    fn from(event: OwnedEventId) -> Self {
+        Self::Event(event)
+    }
+}
+
+impl From<&EventId> for Target {
+    fn from(event: &EventId) -> Self {
+        Self::Event(event.to_owned())
+    }
+}
+
+impl From<&OwnedEventId> for Target {
+    fn from(event: &OwnedEventId) -> Self {
+        Self::Event(event.clone())
+    }
+}
+
+impl From<RowKey> for Target {
+    fn from(row: RowKey) -> Self {
+        Self::Row(row)
+    }
 }
 
 /// What the lane does when a row of it cannot be sent.

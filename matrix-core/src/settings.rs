@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Backoff, RetryPolicy};
+use crate::{Backoff, Identity, RetryPolicy};
 
 /// The engine's bounds and times. The defaults suit a bot in some hundred rooms.
 #[derive(Clone, Debug)]
@@ -55,6 +55,14 @@ pub struct Settings {
     pub rows_per_lane: usize,
     /// How long a claim on a lane holds.
     pub claim_ttl: Duration,
+    /// How long the homeserver surely knows a transaction id of a sender with a device.
+    /// What may have been sent longer ago is looked for in its room before it is sent
+    /// again. Synapse knows it for 24 hours, over restarts too.
+    pub transaction_memory: Duration,
+    /// The same for a sender without a device: Synapse knows it for half an hour, and
+    /// not after its own restart. A message whose answer was lost within this time
+    /// before such a restart is doubled; a device is the only remedy.
+    pub transaction_memory_without_device: Duration,
     /// How often a row on which the homeserver fails is tried while others go through.
     pub send_attempts: u32,
     /// How long to wait for a homeserver that is away.
@@ -63,6 +71,16 @@ pub struct Settings {
     pub retry: Arc<dyn RetryPolicy>,
     /// How long requests under way may take when the engine is told to stop.
     pub stop_within: Duration,
+}
+
+impl Settings {
+    /// How long the homeserver surely knows a transaction id of `sender`.
+    pub(crate) const fn memory_of(&self, sender: &Identity) -> Duration {
+        match sender.device {
+            Some(_) => self.transaction_memory,
+            None => self.transaction_memory_without_device,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -89,6 +107,8 @@ impl Default for Settings {
             in_flight: 8,
             rows_per_lane: 32,
             claim_ttl: Duration::from_secs(10 * 60),
+            transaction_memory: Duration::from_secs(23 * 60 * 60),
+            transaction_memory_without_device: Duration::from_secs(25 * 60),
             send_attempts: 8,
             reconnect: Arc::new(Backoff::RECONNECT),
             retry: Arc::new(Backoff::ROW),

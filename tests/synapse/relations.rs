@@ -42,8 +42,11 @@ async fn an_answer_is_a_true_reply_with_nothing_but_the_answer_in_it() {
     ];
     for (question, relation) in expected {
         let seen = answer(&ann, &room, &bot.user_id, question).await;
+        let marker = seen.source["content"][matrix_bridge::MARKER].as_str();
+        assert_eq!(marker.map(str::len), Some(32), "{:?}", seen.source);
         let content = json!({
             "msgtype": "m.notice", "body": "pong", "m.mentions": {}, "m.relates_to": relation,
+            matrix_bridge::MARKER: marker,
         });
         assert_eq!(seen.source["content"], content);
         assert_eq!(seen.class, "RoomMessageNotice");

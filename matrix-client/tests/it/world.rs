@@ -7,9 +7,9 @@ use matrix_bridge_client::{
     TokenSource,
 };
 use matrix_bridge_core::{
-    Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler, HandlerError,
-    Health, ListState, MemoryStore, Message, Missed, OutboundQueue, ParkReason, Parts, Policy,
-    Random, Reply, Router, Row, RowState, Settings, Store,
+    Clock as _, Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler,
+    HandlerError, Health, ListState, MemoryStore, Message, Missed, OutboundQueue, ParkReason,
+    Parts, Policy, Random, Reply, Router, Row, RowState, Settings, Store, Timestamp,
 };
 use matrix_bridge_testkit::{
     homeserver::{Account, Endpoint, RequestRecord, TestHomeserver, TimelineEvent},
@@ -85,6 +85,10 @@ impl World {
             .invite(&room, &self.alice.user_id, &self.bot.user_id);
         self.server.join(&room, &self.bot.user_id);
         room
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn alice_says(&self, room: &str, body: &str) -> String {

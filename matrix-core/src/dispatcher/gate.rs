@@ -8,7 +8,7 @@ use std::{
 use ruma::OwnedRoomId;
 
 use crate::{
-    Action, Row, SendError, StoreError,
+    ParkReason, Row, SendError, StoreError,
     pipeline::{encrypted, warn_encrypted},
     shared::Shared,
 };
@@ -27,6 +27,7 @@ pub(super) struct EncryptionGate {
 /// Why a row did not pass.
 #[derive(Debug)]
 pub(super) enum Held {
+    Encrypted(ParkReason),
     Store(StoreError),
     Send(SendError),
 }
@@ -34,13 +35,13 @@ pub(super) enum Held {
 impl EncryptionGate {
     /// Passes rows that may be sent as they are.
     pub(super) async fn pass(&self, shared: &Shared, row: &Row) -> Result<(), Held> {
-        if !matches!(row.body.action, Action::Message { .. }) {
+        if !row.body.action.is_message() {
             return Ok(());
         }
         let room = row.body.address.room();
         if self.is_encrypted(shared, row, room).await? {
             warn_encrypted(shared, room, shared.now());
-            return Err(Held::Send(SendError::Refused(encrypted())));
+            return Err(Held::Encrypted(encrypted()));
         }
         Ok(())
     }

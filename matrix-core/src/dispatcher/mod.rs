@@ -1,9 +1,18 @@
 //! The way out: lanes are claimed, their rows sent in order, many lanes at once.
 
+mod answers;
+mod flight;
 mod gate;
 mod lane;
+mod look;
+mod measure;
+mod outcome;
+mod pace;
+mod paces;
 mod pauses;
+mod review;
 mod settler;
+mod target;
 
 use std::{
     collections::BTreeMap,
@@ -18,12 +27,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    answers::Answers,
     gate::EncryptionGate,
+    paces::{Key, Paces},
     pauses::{Allowance, Pauses},
+    review::Review,
 };
 use crate::{
-    ClaimRequest, ClaimToken, Prepare, RowId, Settlement, Status, StoreError, StoreErrorKind,
-    Timestamp, Verdict, chain, shared::Shared,
+    Claim, ClaimRequest, ClaimToken, Prepare, RowId, Settlement, Status, StoreError,
+    StoreErrorKind, Timestamp, Verdict, chain, shared::Shared,
 };
 
 /// Other processes enqueue too, and tell nobody: look at least this often.
@@ -33,6 +45,8 @@ const POLL: Duration = Duration::from_secs(5);
 struct Work {
     shared: Arc<Shared>,
     pauses: Mutex<Pauses>,
+    paces: Mutex<Paces>,
+    answers: Mutex<Answers>,
     gate: EncryptionGate,
     steps: Vec<Arc<dyn Prepare>>,
 }
@@ -41,6 +55,15 @@ impl Work {
     fn pauses(&self) -> MutexGuard<'_, Pauses> {
         // Each change is one insertion or removal: a panic leaves it whole.
         self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn paces(&self) -> MutexGuard<'_, Paces> {
+        // What is half changed there only makes a wait longer or shorter.
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -53,6 +76,8 @@ pub(crate) async fn run(
     let work = Arc::new(Work {
         shared: shared.clone(),
         pauses: Mutex::default(),
+        paces: Mutex::default(),
+        answers: Mutex::default(),
         gate: EncryptionGate::default(),
         steps,
     });
@@ -63,6 +88,7 @@ pub(crate) async fn run(
         lanes: JoinSet::new(),
         open: BTreeMap::new(),
         settlements: sender,
+        review: Review::default(),
         failures: 0,
     };
     let result = dispatcher.run(&stop).await;
@@ -72,12 +98,27 @@ pub(crate) async fn run(
     result
 }
 
+/// A claim under way.
+struct Open {
+    rows: Vec<RowId>,
+    /// Whose rows they are.
+    of: Option<Key>,
+}
+
+/// How much is to be claimed, from whom.
+struct Wanted {
+    lanes: usize,
+    rows_per_lane: usize,
+    paused: Vec<Key>,
+}
+
 struct Dispatcher {
     work: Arc<Work>,
     lanes: JoinSet<ClaimToken>,
-    /// The claims of the lanes under way, with their rows.
-    open: BTreeMap<ClaimToken, Vec<RowId>>,
+    /// The claims of the lanes under way.
+    open: BTreeMap<ClaimToken, Open>,
     settlements: mpsc::Sender<Settlement>,
+    review: Review,
     failures: u32,
 }
 
@@ -108,56 +149,112 @@ impl Dispatcher {
     /// The account may work again: what was found out about it is out of date.
     fn resume(&self) {
         self.work.pauses().resume();
-        self.work.shared.health.clear(lane::ACCOUNT);
+        self.work.shared.health.clear(outcome::ACCOUNT);
     }
 
     /// Claims lanes while there is room, and starts them. Returns how long to wait if
     /// nothing happens.
     async fn claim(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
-        let shared = self.work.shared.clone();
-        let now = shared.now();
-        let room = shared.settings.in_flight.saturating_sub(self.lanes.len());
-        let (lanes, rows_per_lane) = match self.work.pauses().allowance(now) {
-            Allowance::Open => (room, shared.settings.rows_per_lane),
-            Allowance::Probe if self.lanes.is_empty() => (1, 1),
-            Allowance::Probe => (0, 0),
-            Allowance::Closed(until) => return Ok(until.since(now).min(POLL)),
-        };
-        if lanes == 0 {
-            return Ok(POLL);
-        }
-        let paused = self.work.pauses().paused(now);
-        let ttl = shared.settings.claim_ttl;
-        let request = ClaimRequest {
-            now,
-            ttl,
+        let now = self.work.shared.now();
+        self.review.run(&self.work, now).await?;
+        let mut room = self.room(now);
+        let mut is_idle = room > 0;
+        for Wanted {
             lanes,
             rows_per_lane,
             paused,
-        };
-        let claims = shared.store.claim(request).await?;
-        let is_idle = claims.len() < lanes;
-        for claim in claims {
-            let rows = claim.rows.iter().map(|row| row.id).collect();
-            self.open.insert(claim.token, rows);
-            let (work, settlements) = (self.work.clone(), self.settlements.clone());
-            self.lanes
-                .spawn(lane::send(work, claim, settlements, stop.clone()));
+        } in self.wanted(now, room)
+        {
+            let request = ClaimRequest {
+                now,
+                ttl: self.work.shared.settings.claim_ttl,
+                lanes: lanes.min(room),
+                rows_per_lane,
+                paused,
+            };
+            let asked = request.lanes;
+            let claims = self.work.shared.store.claim(request).await?;
+            is_idle &= claims.len() < asked;
+            room -= claims.len();
+            for claim in claims {
+                self.start(claim, now, stop);
+            }
         }
         if is_idle {
-            self.until_next(now).await
-        } else {
-            Ok(POLL)
+            return self.until_next(now).await;
         }
+        let end = self.next_end(now);
+        Ok(end.map_or(POLL, |end| end.since(now)).min(POLL))
+    }
+
+    /// For how many more lanes there is room.
+    fn room(&self, now: Timestamp) -> usize {
+        let in_flight = self.work.shared.settings.in_flight;
+        match self.work.pauses().allowance(now) {
+            Allowance::Open => in_flight.saturating_sub(self.lanes.len()),
+            Allowance::Probe => usize::from(self.lanes.is_empty()),
+            Allowance::Closed(_) => 0,
+        }
+    }
+
+    /// What to claim for `room` lanes: of those who are limited as much as they may send
+    /// soon, so that they hold no places for nothing, and then of the others.
+    fn wanted(&self, now: Timestamp, room: usize) -> Vec<Wanted> {
+        if room == 0 {
+            return Vec::new();
+        }
+        let most = match self.work.pauses().allowance(now) {
+            Allowance::Open => self.work.shared.settings.rows_per_lane,
+            Allowance::Probe | Allowance::Closed(_) => 1,
+        };
+        let mut active: BTreeMap<Key, usize> = BTreeMap::new();
+        for of in self.open.values().filter_map(|open| open.of.clone()) {
+            *active.entry(of).or_default() += 1;
+        }
+        let paused = self.work.pauses().paused(now);
+        let places = self.work.paces().places(now, &active, most);
+        let mut wanted = Vec::new();
+        if places.lanes > 0 {
+            wanted.push(Wanted {
+                lanes: places.lanes,
+                rows_per_lane: places.rows_per_lane,
+                paused: [paused.clone(), places.shut].concat(),
+            });
+        }
+        wanted.push(Wanted {
+            lanes: room,
+            rows_per_lane: most,
+            paused: [paused, places.limited].concat(),
+        });
+        wanted
+    }
+
+    fn start(&mut self, claim: Claim, now: Timestamp, stop: &CancellationToken) {
+        let of = claim.rows.first();
+        let open = Open {
+            rows: claim.rows.iter().map(|row| row.id).collect(),
+            of: of.map(|row| (row.sender.user.clone(), row.class)),
+        };
+        self.open.insert(claim.token, open);
+        let (work, settlements) = (self.work.clone(), self.settlements.clone());
+        self.lanes
+            .spawn(lane::send(work, claim, now, settlements, stop.clone()));
     }
 
     /// How long until something may be due, by itself.
     async fn until_next(&self, now: Timestamp) -> Result<Duration, StoreError> {
         let due = self.work.shared.store.next_due().await?;
-        let end = self.work.pauses().next_end(now);
         // What is due and was not claimed waits for a pause to end or a lane to settle.
-        let next = due.filter(|due| *due > now).into_iter().chain(end).min();
+        let next = due.filter(|due| *due > now).into_iter();
+        let next = next.chain(self.next_end(now)).min();
         Ok(next.map_or(POLL, |next| next.since(now)).min(POLL))
+    }
+
+    /// When the next wait of a sender ends.
+    fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let limits = self.work.paces().next_end(now);
+        let pauses = self.work.pauses().next_end(now);
+        limits.into_iter().chain(pauses).min()
     }
 
     /// The store failed: how long to wait, or the error if waiting is no use.
@@ -216,8 +313,8 @@ impl Dispatcher {
     /// happened, and is tried again under the same transaction ids.
     async fn free(self) {
         let at = self.work.shared.now();
-        for (token, rows) in self.open {
-            for row in rows {
+        for (token, open) in self.open {
+            for row in open.rows {
                 let verdict = Verdict::Retry {
                     due: at,
                     counted: false,

@@ -8,11 +8,10 @@ use crate::{EndpointClass, Timestamp};
 
 /// The waits of one dispatcher.
 ///
-/// Limits hang on a sender and a class of endpoint, troubles of an account on the
-/// sender, and a homeserver that is away on all.
+/// Troubles of an account hang on the sender, and a homeserver that is away on all; for
+/// limits see [`Paces`](super::paces::Paces).
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
-    limited: BTreeMap<(OwnedUserId, EndpointClass), Timestamp>,
     accounts: BTreeMap<OwnedUserId, Account>,
     away: Option<Away>,
     /// How often accounts were said to work again.
@@ -53,32 +52,22 @@ impl Pauses {
     }
 
     /// Who waits at `now`, besides everybody.
-    pub(super) fn paused(&mut self, now: Timestamp) -> Vec<(OwnedUserId, EndpointClass)> {
-        self.limited.retain(|_, until| *until > now);
+    pub(super) fn paused(&self, now: Timestamp) -> Vec<(OwnedUserId, EndpointClass)> {
         let accounts = self
             .accounts
             .iter()
             .filter(|(_, account)| account.until > now);
-        let classes = accounts.flat_map(|(user, _)| CLASSES.map(|class| (user.clone(), class)));
-        self.limited.keys().cloned().chain(classes).collect()
+        accounts
+            .flat_map(|(user, _)| CLASSES.map(|class| (user.clone(), class)))
+            .collect()
     }
 
-    /// Whether `user` may make a request of that class at `now`.
+    /// Whether `user` may make a request at `now`.
     ///
     /// A troubled account may make one, to find out how it is; everything else of it
     /// waits for the answer, or until `retry`.
-    pub(super) fn enter(
-        &mut self,
-        user: &OwnedUserId,
-        class: EndpointClass,
-        now: Timestamp,
-        retry: Timestamp,
-    ) -> bool {
-        let limited = self
-            .limited
-            .get(&(user.clone(), class))
-            .is_some_and(|until| *until > now);
-        if limited || matches!(self.allowance(now), Allowance::Closed(_)) {
+    pub(super) fn enter(&mut self, user: &OwnedUserId, now: Timestamp, retry: Timestamp) -> bool {
+        if matches!(self.allowance(now), Allowance::Closed(_)) {
             return false;
         }
         match self.accounts.get_mut(user) {
@@ -93,21 +82,9 @@ impl Pauses {
 
     /// The earliest end of a wait.
     pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let limited = self.limited.values().copied();
         let accounts = self.accounts.values().map(|account| account.until);
         let away = self.away.iter().map(|away| away.until);
-        limited
-            .chain(accounts)
-            .chain(away)
-            .filter(|until| *until > now)
-            .min()
-    }
-
-    /// The homeserver asked `user` to wait. Refusals of requests that were already on
-    /// their way belong to the same wait.
-    pub(super) fn limit(&mut self, user: OwnedUserId, class: EndpointClass, until: Timestamp) {
-        let known = self.limited.entry((user, class)).or_insert(until);
-        *known = until.max(*known);
+        accounts.chain(away).filter(|until| *until > now).min()
     }
 
     /// The account cannot be used; it is tried again at `until`. Not if it was resumed
@@ -186,26 +163,6 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_limit_holds_back_its_sender_and_class_only() {
-        let (bot, ghost) = (
-            user_id!("@bot:x").to_owned(),
-            user_id!("@ghost:x").to_owned(),
-        );
-        let mut pauses = Pauses::default();
-
-        pauses.limit(bot.clone(), EndpointClass::Event, Timestamp(5_000));
-        pauses.limit(bot.clone(), EndpointClass::Event, Timestamp(3_000));
-
-        let mut enter = |user, class, at| enter(&mut pauses, user, class, at);
-        assert!(!enter(&bot, EndpointClass::Event, 4_999));
-        assert!(enter(&bot, EndpointClass::Event, 5_000));
-        assert!(enter(&bot, EndpointClass::Join, 0));
-        assert!(enter(&ghost, EndpointClass::Event, 0));
-        assert_eq!(pauses.paused(Timestamp(0)), [(bot, EndpointClass::Event)]);
-        assert_eq!(pauses.paused(Timestamp(5_000)), []);
-    }
-
-    #[test]
     fn a_homeserver_that_is_away_is_probed_and_then_open() {
         let bot = user_id!("@bot:x").to_owned();
         let mut pauses = Pauses::default();
@@ -237,13 +194,13 @@ mod tests {
 
         assert!(pauses.trouble(bot.clone(), Timestamp(10), 0));
 
-        assert!(!enter(&mut pauses, &bot, EndpointClass::Media, 9));
+        assert!(!enter(&mut pauses, &bot, 9));
         assert_eq!(pauses.paused(Timestamp(9)).len(), CLASSES.len());
         assert_eq!(pauses.next_end(Timestamp(9)), Some(Timestamp(10)));
-        assert!(enter(&mut pauses, &bot, EndpointClass::Media, 10));
-        assert!(!enter(&mut pauses, &bot, EndpointClass::Event, 10));
+        assert!(enter(&mut pauses, &bot, 10));
+        assert!(!enter(&mut pauses, &bot, 10));
         assert!(pauses.success(&bot, Timestamp(11)));
-        assert!(enter(&mut pauses, &bot, EndpointClass::Event, 11));
+        assert!(enter(&mut pauses, &bot, 11));
     }
 
     #[test]
@@ -257,13 +214,12 @@ mod tests {
 
         assert_eq!(pauses.paused(Timestamp(1)), []);
         assert!(!pauses.trouble(bot.clone(), Timestamp(20), before));
-        assert!(enter(&mut pauses, &bot, EndpointClass::Event, 1));
-        assert!(!enter(&mut pauses, &bot, EndpointClass::Event, 1));
+        assert!(enter(&mut pauses, &bot, 1));
+        assert!(!enter(&mut pauses, &bot, 1));
         assert!(pauses.success(&bot, Timestamp(2)));
     }
 
-    fn enter(pauses: &mut Pauses, user: &OwnedUserId, class: EndpointClass, at: u64) -> bool {
-        let retry = Timestamp(at) + 30 * SECOND;
-        pauses.enter(user, class, Timestamp(at), retry)
+    fn enter(pauses: &mut Pauses, user: &OwnedUserId, at: u64) -> bool {
+        pauses.enter(user, Timestamp(at), Timestamp(at) + 30 * SECOND)
     }
 }

@@ -62,12 +62,16 @@ impl Entry {
         self.is_parked() && self.row.body.order == OrderPolicy::Block
     }
 
-    const fn is_listed_as(&self, which: ListState) -> bool {
+    fn is_listed_as(&self, which: ListState) -> bool {
         match self.row.state {
             RowState::Waiting { .. } | RowState::Claimed { .. } => {
                 matches!(which, ListState::Waiting)
             }
-            RowState::Parked { .. } => matches!(which, ListState::Parked),
+            RowState::Parked { .. } => match which {
+                ListState::Parked => true,
+                ListState::Blocking => self.blocks(),
+                _ => false,
+            },
             RowState::Shadow => matches!(which, ListState::Shadow),
             RowState::Sent { .. } => matches!(which, ListState::Sent),
         }

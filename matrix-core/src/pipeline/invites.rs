@@ -64,11 +64,7 @@ impl Invites {
         };
         let since = facts.since.0;
         let key = RowKey::new(format!("{}/{how}{verb}/{room}/{since}", shared.account));
-        let send = Send {
-            room: room.clone(),
-            class,
-            action,
-        };
+        let send = Send::new(room.clone(), class, action);
         draft.rows.push(maker.row(key, None, send).await?);
         Ok(())
     }

@@ -6,8 +6,8 @@ use ruma::{OwnedEventId, OwnedRoomId};
 
 use super::work::{Subject, Work};
 use crate::{
-    Account, Action, Address, Disposition, LaneId, NewRow, OrderPolicy, ParkCode, ParkReason,
-    RowBody, RowKey, StoreError, Timestamp, effect::Send, shared::Shared,
+    Account, Action, Address, Disposition, LaneId, NewRow, ParkCode, ParkReason, RowBody, RowKey,
+    StoreError, Timestamp, effect::Send, marker::marked_len, shared::Shared,
 };
 
 /// Of the 65,536 bytes of an event this much is left for its envelope.
@@ -56,7 +56,10 @@ impl<'a> RowMaker<'a> {
             room,
             class,
             action,
+            order,
+            expires_in,
         } = send;
+        let created = self.now();
         let sender = self.shared.identity.clone();
         Ok(NewRow {
             lane: LaneId::from(&*room),
@@ -69,12 +72,12 @@ impl<'a> RowMaker<'a> {
                 address: Address::Room(room),
                 cause,
                 caused_at: None,
-                deadline: None,
-                order: OrderPolicy::GoOn,
+                deadline: expires_in.map(|span| created + span),
+                order: order.unwrap_or_default(),
                 link: None,
             },
             disposition,
-            created: self.now(),
+            created,
         })
     }
 
@@ -86,8 +89,7 @@ impl<'a> RowMaker<'a> {
         if let Some(reason) = too_large(&send.action) {
             return Ok(Disposition::Park(reason));
         }
-        let is_message = matches!(send.action, Action::Message { .. });
-        if is_message && self.is_encrypted(&send.room).await? {
+        if send.action.is_message() && self.is_encrypted(&send.room).await? {
             return Ok(Disposition::Park(encrypted()));
         }
         Ok(Disposition::Send)
@@ -133,10 +135,11 @@ pub(crate) fn encrypted() -> ParkReason {
 }
 
 pub(crate) fn too_large(action: &Action) -> Option<ParkReason> {
-    let (Action::Message { content, .. } | Action::State { content, .. }) = action else {
-        return None;
+    let size = match action {
+        Action::Message { content, .. } | Action::Relate { content, .. } => marked_len(content),
+        Action::State { content, .. } => content.as_str().len(),
+        _ => return None,
     };
-    let size = content.as_str().len();
     (size > MAX_CONTENT).then(|| {
         let detail = format!("the content has {size} bytes, an event holds {MAX_CONTENT}");
         ParkReason::new(ParkCode::TooLarge, detail)

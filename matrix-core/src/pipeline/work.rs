@@ -150,6 +150,7 @@ impl Work {
 pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay>) -> Outcome {
     let started = shared.now();
     let context = Context {
+        account: shared.account.clone(),
         user: shared.identity.user.clone(),
         attempt: work.attempts + 1,
         age: work.age(started),

@@ -19,6 +19,13 @@ pub(super) const LIST: &str = concat!(
     row::columns!(),
     " FROM outbox WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
 );
+/// One row of a lane at most blocks it: there are few.
+pub(super) const BLOCKING: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM outbox INDEXED BY outbox_blocking WHERE state = 1 AND blocks = 1 AND id > ?1 \
+     ORDER BY id LIMIT ?2"
+);
 
 pub(super) const BY_KEY: &str = concat!("SELECT ", row::columns!(), " FROM outbox WHERE key = ?1");
 pub(super) const PARKED: &str = "\
@@ -48,14 +55,18 @@ pub(crate) fn list(
     most: usize,
 ) -> Result<Vec<Row>, Fault> {
     let state = match which {
-        ListState::Waiting => state::WAITING,
-        ListState::Parked => state::PARKED,
-        ListState::Shadow => state::SHADOW,
-        ListState::Sent => state::SENT,
+        ListState::Waiting => Some(state::WAITING),
+        ListState::Parked => Some(state::PARKED),
+        ListState::Blocking => None,
+        ListState::Shadow => Some(state::SHADOW),
+        ListState::Sent => Some(state::SENT),
     };
     let after = after.map_or(0, |id| number(id.0));
-    let mut statement = connection.prepare_cached(LIST)?;
-    let mut rows = statement.query(params![state, after, limit(most)])?;
+    let mut statement = connection.prepare_cached(state.map_or(BLOCKING, |_| LIST))?;
+    let mut rows = match state {
+        Some(state) => statement.query(params![state, after, limit(most)])?,
+        None => statement.query(params![after, limit(most)])?,
+    };
     let mut list = Vec::new();
     while let Some(row) = rows.next()? {
         list.push(row::read(&Fields::new(row, "outbox"))?);

@@ -1,6 +1,6 @@
 //! Whether store and model tell the same.
 
-use matrix_bridge_core::{InboxId, ListState, ParkedEventId, RowId, RowState};
+use matrix_bridge_core::{InboxId, ListState, OrderPolicy, ParkedEventId, RowId, RowState};
 
 use super::run::{EVENTS, ROOMS, Run, VALUES};
 use crate::conformance::sample::{event, key, room};
@@ -80,6 +80,13 @@ impl Run {
             }
             assert_eq!(*told, expected.row, "{what}: rows");
         }
+        let mut blocking = told.clone();
+        blocking.retain(|row| {
+            let is_parked = matches!(row.state, RowState::Parked { .. });
+            is_parked && row.body.order == OrderPolicy::Block
+        });
+        let listed = self.store.list(ListState::Blocking).await;
+        assert_eq!(listed, blocking, "{what}: rows that block their lane");
         let is_open =
             |state: &RowState| matches!(state, RowState::Waiting { .. } | RowState::Claimed { .. });
         let open = told.iter().filter(|row| is_open(&row.state)).count();
