@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     auth::{Standing, User},
-    config::RateLimit,
+    config::{LimitClass, RateLimit},
     handle::{Account, TestHomeserver},
     state::Homeserver,
 };
@@ -93,7 +93,15 @@ impl TestHomeserver {
 
     /// Limits what each user may write from now on; `None` for no limit.
     pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
-        self.with(|server| server.config.rate_limit = limit);
+        self.set_limit(LimitClass::Writes, limit);
+    }
+
+    /// Limits one kind of requests from now on; `None` for no limit.
+    pub fn set_limit(&self, class: LimitClass, limit: Option<RateLimit>) {
+        self.with(|server| match limit {
+            Some(limit) => drop(server.config.limits.insert(class, limit)),
+            None => drop(server.config.limits.remove(&class)),
+        });
     }
 
     /// Takes a user out of all limits.

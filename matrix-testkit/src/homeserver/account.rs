@@ -86,6 +86,7 @@ impl Homeserver {
 
     pub(crate) fn login(&mut self, call: &Call) -> Result<Reply, ApiError> {
         let body = request_object(&call.body)?;
+        self.count_login()?;
         if body["type"] != "m.login.password" {
             return Err(ApiError::unknown("Unknown login type"));
         }

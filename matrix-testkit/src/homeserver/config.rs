@@ -1,6 +1,6 @@
 //! What a homeserver is started with.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// 2026-01-01T00:00:00Z: no test depends on the day it runs on.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
@@ -21,11 +21,12 @@ pub struct HomeserverConfig {
     pub(super) server_name: String,
     pub(super) epoch: Duration,
     pub(super) log_capacity: usize,
-    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) limits: BTreeMap<LimitClass, RateLimit>,
     pub(super) max_upload: usize,
     pub(super) asks_for_dummy_auth: bool,
     pub(super) bad_token_code: &'static str,
     pub(super) timeline_limit: usize,
+    pub(super) remembers_transactions: bool,
 }
 
 impl Default for HomeserverConfig {
@@ -34,11 +35,12 @@ impl Default for HomeserverConfig {
             server_name: "testkit.local".to_owned(),
             epoch: EPOCH,
             log_capacity: 100_000,
-            rate_limit: None,
+            limits: BTreeMap::new(),
             max_upload: 52_428_800,
             asks_for_dummy_auth: false,
             bad_token_code: "M_UNKNOWN",
             timeline_limit: 100,
+            remembers_transactions: true,
         }
     }
 }
@@ -69,8 +71,23 @@ impl HomeserverConfig {
 
     /// Limits what each user may write; unlimited by default.
     #[must_use]
-    pub const fn rate_limit(mut self, limit: RateLimit) -> Self {
-        self.rate_limit = Some(limit);
+    pub fn rate_limit(self, limit: RateLimit) -> Self {
+        self.limit(LimitClass::Writes, limit)
+    }
+
+    /// Limits one kind of requests; unlimited by default.
+    #[must_use]
+    pub fn limit(mut self, class: LimitClass, limit: RateLimit) -> Self {
+        self.limits.insert(class, limit);
+        self
+    }
+
+    /// Sets all limits as a Synapse without settings has them.
+    #[must_use]
+    pub fn synapse_limits(mut self) -> Self {
+        self.limits = LimitClass::ALL
+            .map(|class| (class, class.synapse_default()))
+            .into();
         self
     }
 
@@ -98,6 +115,13 @@ impl HomeserverConfig {
         self
     }
 
+    /// Forgets transaction ids at once: the same one twice is two events, always.
+    #[must_use]
+    pub const fn forgets_transactions(mut self) -> Self {
+        self.remembers_transactions = false;
+        self
+    }
+
     /// The most events of a room in one sync, however many its filter asks for; 100 by
     /// default, as on Synapse.
     #[must_use]
@@ -107,20 +131,61 @@ impl HomeserverConfig {
     }
 }
 
-/// How much a user may write: one bucket for messages, state, redactions, new rooms
-/// and memberships, as in Synapse.
+/// What a limit counts. Of several that a request falls under, the first that is used up
+/// refuses it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum LimitClass {
+    /// What a user writes: messages, state, redactions, rooms, memberships, profiles.
+    Writes,
+    /// The rooms that a user creates, besides the writes.
+    RoomCreations,
+    /// The rooms that a user joins, besides the writes.
+    Joins,
+    /// The invites that a user gets, from anybody, besides the writes of who sends them.
+    InvitesToUser,
+    /// Logins to the server; all tests come from one address.
+    Logins,
+}
+
+impl LimitClass {
+    const ALL: [Self; 5] = [
+        Self::Writes,
+        Self::RoomCreations,
+        Self::Joins,
+        Self::InvitesToUser,
+        Self::Logins,
+    ];
+
+    const fn synapse_default(self) -> RateLimit {
+        let (burst, per_second) = match self {
+            Self::Writes => return RateLimit::synapse_default(),
+            Self::RoomCreations => (10, 0.016),
+            Self::Joins => (10, 0.1),
+            Self::InvitesToUser => (5, 0.003),
+            Self::Logins => (5, 0.003),
+        };
+        RateLimit {
+            burst,
+            per_second,
+            ..RateLimit::synapse_default()
+        }
+    }
+}
+
+/// A bucket that leaks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateLimit {
-    /// Writes that pass at once.
+    /// Requests that pass at once.
     pub burst: u32,
-    /// Writes that become possible again per second.
+    /// Requests that become possible again per second.
     pub per_second: f64,
     /// How long the server takes to say 429.
     pub refusal_takes: Duration,
 }
 
 impl RateLimit {
-    /// A bucket of `burst` writes that refills with `per_second`, refusing at once.
+    /// A bucket of `burst` requests that refills with `per_second`, refusing at once.
     #[must_use]
     pub const fn new(burst: u32, per_second: f64) -> Self {
         Self {

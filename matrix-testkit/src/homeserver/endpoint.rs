@@ -28,6 +28,7 @@ pub enum Endpoint {
     Ban,
     Unban,
     Forget,
+    Upgrade,
     JoinedRooms,
     JoinedMembers,
     Members,
@@ -80,6 +81,8 @@ impl Endpoint {
                 | Self::Kick
                 | Self::Ban
                 | Self::Unban
+                | Self::Upgrade
+                | Self::PutProfile
         )
     }
 

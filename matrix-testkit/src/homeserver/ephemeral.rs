@@ -9,7 +9,7 @@ use super::{
     auth::Who,
     call::Call,
     errors::ApiError,
-    json_check::request_object,
+    json_check::{loose_object, request_object},
     reply::Reply,
     room::{Receipt, Room},
     state::Homeserver,
@@ -158,7 +158,7 @@ impl Homeserver {
 
     /// Every device of a user gets every message: this server keeps no list of devices.
     pub(crate) fn send_to_device(&mut self, call: &Call, who: &Who) -> Result<Reply, ApiError> {
-        let body = request_object(&call.body)?;
+        let body = loose_object(&call.body)?;
         let users = body["messages"].as_object().cloned().unwrap_or_default();
         for (user, devices) in users {
             for content in devices

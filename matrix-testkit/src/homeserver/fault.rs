@@ -47,6 +47,8 @@ pub(crate) enum Effect {
     Answer(Canned),
     TearBody,
     HalveBody,
+    DoubleBody,
+    ActTwice,
     EndSession { soft: bool },
     Sync(SyncFault),
 }
@@ -149,6 +151,19 @@ impl Fault {
     #[must_use]
     pub const fn half_body() -> Self {
         Self::new(Effect::HalveBody).after_acting()
+    }
+
+    /// The server acts and answers with its JSON twice, one after the other.
+    #[must_use]
+    pub const fn doubled_body() -> Self {
+        Self::new(Effect::DoubleBody).after_acting()
+    }
+
+    /// The request reaches the server twice, as through a proxy that tries again: the
+    /// server acts twice, and the second answer goes out.
+    #[must_use]
+    pub const fn doubled_request() -> Self {
+        Self::new(Effect::ActTwice)
     }
 
     /// The token is revoked as the request arrives, which is then refused.
@@ -307,6 +322,8 @@ impl Fault {
             (Effect::Answer(_), true) => "answer after acting",
             (Effect::TearBody, _) => "torn body",
             (Effect::HalveBody, _) => "half body",
+            (Effect::DoubleBody, _) => "doubled body",
+            (Effect::ActTwice, _) => "doubled request",
             (Effect::EndSession { soft: false }, _) => "token revoked",
             (Effect::EndSession { soft: true }, _) => "token expired",
             (Effect::Sync(SyncFault::RepeatBatch), _) => "repeated batch",

@@ -187,6 +187,11 @@ impl TestHomeserver {
         self.with(Homeserver::restart);
     }
 
+    /// Forgets every transaction id, as if they had run out this moment.
+    pub fn forget_transactions(&self) {
+        self.with(|server| server.transactions.forget_all());
+    }
+
     /// Refuses connections, and cuts the open ones, until [`TestHomeserver::come_up`].
     pub fn go_down(&self) {
         self.with(|server| server.set_down(true));

@@ -17,7 +17,15 @@ const MAX_INTEGER: i128 = (1 << 53) - 1;
 
 /// Parses the body of a request that becomes an event's content.
 pub(crate) fn event_content(body: &[u8]) -> Result<Value, ApiError> {
-    let content = checked(body)?;
+    object(checked(body)?)
+}
+
+/// Parses a body whose numbers may be any (measured: to-device messages are handed on).
+pub(crate) fn loose_object(body: &[u8]) -> Result<Value, ApiError> {
+    object(parsed(body, &look(body))?)
+}
+
+fn object(content: Value) -> Result<Value, ApiError> {
     if content.is_object() {
         Ok(content)
     } else {
@@ -36,6 +44,16 @@ pub(crate) fn request_object(body: &[u8]) -> Result<Value, ApiError> {
 
 fn checked(body: &[u8]) -> Result<Value, ApiError> {
     let facts = look(body);
+    let value = parsed(body, &facts)?;
+    if facts.bad_number {
+        return Err(ApiError::bad_json(
+            "Bad JSON value: float or integer out of range",
+        ));
+    }
+    Ok(value)
+}
+
+fn parsed(body: &[u8], facts: &Facts) -> Result<Value, ApiError> {
     if facts.depth >= PARSER_DEPTH {
         return Err(not_json());
     }
@@ -45,13 +63,7 @@ fn checked(body: &[u8]) -> Result<Value, ApiError> {
     if facts.lone_surrogate {
         return Err(ApiError::internal());
     }
-    let value: Value = serde_json::from_slice(body).map_err(|_| not_json())?;
-    if facts.bad_number {
-        return Err(ApiError::bad_json(
-            "Bad JSON value: float or integer out of range",
-        ));
-    }
-    Ok(value)
+    serde_json::from_slice(body).map_err(|_| not_json())
 }
 
 fn not_json() -> ApiError {

@@ -1,13 +1,16 @@
-//! The bucket of writes, one for each user.
+//! The buckets: how often who may do what.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::config::RateLimit;
+use super::config::{LimitClass, RateLimit};
 
-/// How full each user's bucket is.
+/// Whose bucket of which kind.
+pub(crate) type Key = (LimitClass, String);
+
+/// How full each bucket is.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    buckets: BTreeMap<String, Bucket>,
+    buckets: BTreeMap<Key, Bucket>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,29 +20,29 @@ struct Bucket {
 }
 
 impl Limiter {
-    /// Counts one write of `user`, or says how long they must wait.
+    /// Says how long `key` must wait, if they must.
     ///
-    /// A refused write counts nothing: hammering does not lengthen the wait (measured).
-    pub(crate) fn count(
-        &mut self,
-        limit: RateLimit,
-        user: &str,
-        now: Duration,
-    ) -> Result<(), Duration> {
-        let bucket = self.buckets.entry(user.to_owned()).or_default();
-        let drained = now.saturating_sub(bucket.at).as_secs_f64() * limit.per_second;
-        let level = (bucket.level - drained).max(0.0);
-        let over = level + 1.0 - f64::from(limit.burst);
+    /// This counts nothing: hammering does not lengthen the wait (measured).
+    pub(crate) fn check(&self, limit: RateLimit, key: &Key, now: Duration) -> Result<(), Duration> {
+        let over = self.level(limit, key, now) + 1.0 - f64::from(limit.burst);
         // A millionth forgives the rounding, not a write.
         if over > 1e-6 {
             let seconds = (over / limit.per_second).min(1e9);
             return Err(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
         }
-        *bucket = Bucket {
-            level: level + 1.0,
-            at: now,
-        };
         Ok(())
+    }
+
+    /// Counts one more.
+    pub(crate) fn count(&mut self, limit: RateLimit, key: Key, now: Duration) {
+        let level = self.level(limit, &key, now) + 1.0;
+        self.buckets.insert(key, Bucket { level, at: now });
+    }
+
+    fn level(&self, limit: RateLimit, key: &Key, now: Duration) -> f64 {
+        let bucket = self.buckets.get(key).copied().unwrap_or_default();
+        let drained = now.saturating_sub(bucket.at).as_secs_f64() * limit.per_second;
+        (bucket.level - drained).max(0.0)
     }
 }
 
@@ -47,11 +50,21 @@ impl Limiter {
 mod tests {
     use super::*;
 
+    fn write(limiter: &mut Limiter, limit: RateLimit, seconds: u64) -> Result<(), Duration> {
+        let (key, now) = (
+            (LimitClass::Writes, "@a:b".to_owned()),
+            Duration::from_secs(seconds),
+        );
+        limiter.check(limit, &key, now)?;
+        limiter.count(limit, key, now);
+        Ok(())
+    }
+
     #[test]
     fn a_full_bucket_says_when_the_next_write_fits() {
         let limit = RateLimit::new(2, 0.2);
         let mut limiter = Limiter::default();
-        let mut count = |seconds| limiter.count(limit, "@a:b", Duration::from_secs(seconds));
+        let mut count = |seconds| write(&mut limiter, limit, seconds);
 
         assert_eq!(count(0), Ok(()));
         assert_eq!(count(0), Ok(()));
@@ -64,7 +77,7 @@ mod tests {
     fn a_long_rest_saves_up_no_more_than_the_burst() {
         let limit = RateLimit::new(2, 0.2);
         let mut limiter = Limiter::default();
-        let mut count = |seconds| limiter.count(limit, "@a:b", Duration::from_secs(seconds));
+        let mut count = |seconds| write(&mut limiter, limit, seconds);
 
         assert_eq!(count(0), Ok(()));
         assert_eq!(count(3600), Ok(()));

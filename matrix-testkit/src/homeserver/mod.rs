@@ -83,6 +83,7 @@ mod handle;
 mod ids;
 mod json_check;
 mod limiter;
+mod limits;
 mod media;
 mod membership;
 mod memory_transport;
@@ -106,12 +107,13 @@ mod sync_cache;
 mod sync_room;
 mod timeline;
 mod transactions;
+mod upgrade;
 mod visibility;
 
 pub use self::{
     backup::Backup,
     canned::RateLimitForm,
-    config::{HomeserverConfig, RateLimit},
+    config::{HomeserverConfig, LimitClass, RateLimit},
     endpoint::Endpoint,
     fault::Fault,
     handle::{Account, NotReached, TestHomeserver},

@@ -50,6 +50,15 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// The same request once more, without its fault.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            call: self.call.clone(),
+            fault: None,
+            ..*self
+        }
+    }
+
     /// When to resume at the latest, since the server's start.
     #[must_use]
     pub const fn deadline(&self) -> Duration {

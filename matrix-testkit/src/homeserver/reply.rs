@@ -66,6 +66,12 @@ impl Reply {
         self
     }
 
+    /// The same reply with its body twice.
+    pub(crate) fn doubled(mut self) -> Self {
+        self.body = [&*self.body, &*self.body].concat().into();
+        self
+    }
+
     pub(crate) fn into_response(self, date: &str) -> Response<Bytes> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;

@@ -20,13 +20,16 @@ pub(crate) enum Miss {
     Method,
 }
 
+/// Answers an endpoint that needs a token.
+pub(crate) type AuthedHandler = fn(&mut Homeserver, &Call, &Who) -> Result<Reply, ApiError>;
+
 /// Answers one endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Handler {
     /// Anyone may ask.
     Open(fn(&mut Homeserver, &Call) -> Result<Reply, ApiError>),
     /// Needs a token.
-    Authed(fn(&mut Homeserver, &Call, &Who) -> Result<Reply, ApiError>),
+    Authed(AuthedHandler),
     /// Needs a token and may wait.
     Sync,
 }
@@ -68,7 +71,7 @@ const fn authed(
     method: Method,
     prefixes: &'static [&'static str],
     pattern: &'static str,
-    handler: fn(&mut Homeserver, &Call, &Who) -> Result<Reply, ApiError>,
+    handler: AuthedHandler,
 ) -> Route {
     Route {
         endpoint,
@@ -106,6 +109,7 @@ static ROUTES: &[Route] = &[
     authed(E::Ban, Method::POST, CLIENT, "rooms/{room}/ban", H::ban),
     authed(E::Unban, Method::POST, CLIENT, "rooms/{room}/unban", H::unban),
     authed(E::Forget, Method::POST, CLIENT, "rooms/{room}/forget", H::forget),
+    authed(E::Upgrade, Method::POST, CLIENT, "rooms/{room}/upgrade", H::upgrade),
     authed(E::JoinedRooms, Method::GET, CLIENT, "joined_rooms", H::joined_rooms),
     authed(E::JoinedMembers, Method::GET, CLIENT, "rooms/{room}/joined_members", H::joined_members),
     authed(E::Members, Method::GET, CLIENT, "rooms/{room}/members", H::members),

@@ -168,9 +168,15 @@ impl Homeserver {
                 }
                 self.act(waiting)
             }
-            Effect::ReplyLate(_) | Effect::TearBody | Effect::HalveBody | Effect::Sync(_) => {
-                self.act(waiting)
-            }
+            Effect::ActTwice => match self.act(waiting.again()) {
+                Outcome::Done { .. } => self.act(waiting),
+                wait @ Outcome::Wait(_) => wait,
+            },
+            Effect::DoubleBody
+            | Effect::ReplyLate(_)
+            | Effect::TearBody
+            | Effect::HalveBody
+            | Effect::Sync(_) => self.act(waiting),
         }
     }
 
@@ -180,9 +186,7 @@ impl Homeserver {
             Err(Miss::Method) => Err(unrecognized(StatusCode::METHOD_NOT_ALLOWED)),
             Ok(route) => match route.handler {
                 Handler::Open(handler) => handler(self, &waiting.call),
-                Handler::Authed(handler) => self
-                    .let_in(&waiting.call)
-                    .and_then(|who| handler(self, &waiting.call, &who)),
+                Handler::Authed(handler) => self.act_within_limits(&waiting.call, handler),
                 Handler::Sync => match self.poll(&mut waiting) {
                     Ok(Some(reply)) => Ok(reply),
                     Ok(None) => return Outcome::Wait(Box::new(waiting)),
@@ -192,25 +196,6 @@ impl Homeserver {
         };
         let reply = result.unwrap_or_else(ApiError::into_reply);
         self.finish(&waiting, reply)
-    }
-
-    /// Who calls, if they may, and may do so now.
-    fn let_in(&mut self, call: &Call) -> Result<Who, ApiError> {
-        let who = self.authenticate(call)?;
-        let is_unlimited = self
-            .users
-            .get(&who.user)
-            .is_some_and(|user| user.is_unlimited);
-        // Measured: a known transaction id is answered even while limited.
-        if let Some(limit) = self.config.rate_limit
-            && call.endpoint().is_limited()
-            && !is_unlimited
-            && self.known_transaction(call, &who).is_none()
-            && let Err(wait) = self.limiter.count(limit, &who.user, self.now)
-        {
-            return Err(ApiError::limited(wait, limit.refusal_takes));
-        }
-        Ok(who)
     }
 
     /// What the fault does after the server acted.
@@ -228,12 +213,13 @@ impl Homeserver {
                 self.answer(number, reply, Duration::ZERO)
             }
             Effect::ReplyLate(time) => self.answer(number, reply, *time),
+            Effect::DoubleBody => self.answer(number, reply.doubled(), Duration::ZERO),
             Effect::HalveBody => self.answer(number, reply.halved(), Duration::ZERO),
             Effect::TearBody => {
                 let response = reply.into_response(&self.date(Duration::ZERO));
                 self.done(number, Duration::ZERO, Answer::Torn(response))
             }
-            Effect::ActLate(_) | Effect::EndSession { .. } | Effect::Sync(_) => {
+            Effect::ActTwice | Effect::ActLate(_) | Effect::EndSession { .. } | Effect::Sync(_) => {
                 self.answer(number, reply, Duration::ZERO)
             }
         }

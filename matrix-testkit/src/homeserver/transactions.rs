@@ -1,4 +1,6 @@
-//! The memory of transaction ids, with Synapse's two very different lifetimes.
+//! The memory of transaction ids, with Synapse's two very different lifetimes: whole
+//! answers by their paths, in memory, for everybody; and events by their ids, on disk, for
+//! whoever has a device.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,8 +22,8 @@ const VOLATILE: Lifetime = Lifetime {
 pub(crate) struct Transactions {
     /// Keyed by room, user, device and id: neither endpoint nor event type counts.
     durable: BTreeMap<(String, String, String, String), Entry>,
-    /// Keyed by user and the very path.
-    volatile: BTreeMap<(String, String), Entry>,
+    /// Keyed by user, device if any, and the very path.
+    volatile: BTreeMap<(String, Option<String>, String), Entry>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,11 +44,23 @@ pub(crate) struct Attempt<'a> {
 impl Transactions {
     /// The event that the same attempt made before.
     pub(crate) fn find(&self, attempt: Attempt<'_>, now: Duration) -> Option<&str> {
-        let (entry, lifetime) = match &attempt.who.device {
-            Some(device) => (self.durable.get(&durable_key(attempt, device))?, DURABLE),
-            None => (self.volatile.get(&volatile_key(attempt))?, VOLATILE),
-        };
-        lifetime.holds(entry.at, now).then_some(&*entry.event_id)
+        let in_memory = self.volatile.get(&volatile_key(attempt));
+        let in_memory = in_memory.filter(|entry| VOLATILE.holds(entry.at, now));
+        // Measured: what has an empty id is not looked up.
+        let on_disk = || self.kept(attempt, now).filter(|_| !attempt.id.is_empty());
+        in_memory.or_else(on_disk).map(|entry| &*entry.event_id)
+    }
+
+    /// Whether the place of an attempt without a known event is taken: so with empty ids,
+    /// on which the server breaks (measured).
+    pub(crate) fn is_in_the_way(&self, attempt: Attempt<'_>, now: Duration) -> bool {
+        self.kept(attempt, now).is_some()
+    }
+
+    fn kept(&self, attempt: Attempt<'_>, now: Duration) -> Option<&Entry> {
+        let device = attempt.who.device.as_deref()?;
+        let entry = self.durable.get(&durable_key(attempt, device))?;
+        DURABLE.holds(entry.at, now).then_some(entry)
     }
 
     pub(crate) fn remember(&mut self, attempt: Attempt<'_>, event_id: &str, now: Duration) {
@@ -54,13 +68,20 @@ impl Transactions {
             event_id: event_id.to_owned(),
             at: now,
         };
-        match &attempt.who.device {
-            Some(device) => drop(self.durable.insert(durable_key(attempt, device), entry)),
-            None => drop(self.volatile.insert(volatile_key(attempt), entry)),
+        if let Some(device) = &attempt.who.device {
+            self.durable
+                .insert(durable_key(attempt, device), entry.clone());
         }
+        self.volatile.insert(volatile_key(attempt), entry);
         self.durable.retain(|_, entry| DURABLE.holds(entry.at, now));
         self.volatile
             .retain(|_, entry| VOLATILE.holds(entry.at, now));
+    }
+
+    /// What no server that keeps to its own rules does, but a lost table does.
+    pub(crate) fn forget_all(&mut self) {
+        self.durable.clear();
+        self.volatile.clear();
     }
 
     /// What a restart of the process forgets.
@@ -84,8 +105,9 @@ fn durable_key(attempt: Attempt<'_>, device: &str) -> (String, String, String, S
     )
 }
 
-fn volatile_key(attempt: Attempt<'_>) -> (String, String) {
-    (attempt.who.user.clone(), attempt.path.to_owned())
+fn volatile_key(attempt: Attempt<'_>) -> (String, Option<String>, String) {
+    let Who { user, device } = attempt.who.clone();
+    (user, device, attempt.path.to_owned())
 }
 
 #[derive(Clone, Copy, Debug)]

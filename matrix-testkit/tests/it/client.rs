@@ -64,6 +64,13 @@ impl Client {
         }
     }
 
+    /// The same user, and device if any, with another token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        let mut client = self.clone();
+        token.clone_into(&mut client.account.access_token);
+        client
+    }
+
     pub(crate) fn user(&self) -> &str {
         &self.account.user_id
     }

@@ -141,7 +141,7 @@ async fn a_refresh_token_stays_good_until_what_it_gave_is_used() {
     let used = anonymous(&server, Method::POST, "/refresh", &refresh).await;
     assert_eq!(used.refusal(), (403, "M_FORBIDDEN"));
     let old = whoami(&bot.access_token).await;
-    assert_eq!(old.body["soft_logout"], false);
+    assert_eq!(old.body["soft_logout"], true);
 }
 
 #[tokio::test]

@@ -21,6 +21,35 @@ async fn attempt(
 }
 
 #[tokio::test]
+async fn a_doubled_body_is_no_json_and_the_server_has_acted() {
+    let (server, alice, room) = alice_in_a_room();
+    server.fault(Fault::doubled_body());
+
+    let path = format!("/rooms/{room}/send/m.room.message/t1");
+    let response = alice.attempt(Method::PUT, &path, MESSAGE).await.unwrap();
+
+    let body = response.body();
+    let (first, second) = body.split_at(body.len() / 2);
+    assert_eq!((response.status().as_u16(), first), (200, second));
+    assert_eq!(server.events_under("t1"), 1);
+}
+
+#[tokio::test]
+async fn a_doubled_request_acts_twice_and_a_transaction_id_makes_it_one() {
+    let (server, alice, room) = alice_in_a_room();
+    server.fault(Fault::doubled_request().on(Endpoint::Send));
+    server.fault(Fault::doubled_request().on(Endpoint::CreateRoom));
+
+    let sent = alice.text(&room, "t1", "x").await;
+    let created = alice.request(Method::POST, "/createRoom", "{}").await;
+
+    assert_eq!((sent.status, created.status), (200, 200));
+    assert_eq!(server.bodies_in(&room), ["x"]);
+    let joined = alice.get("/joined_rooms").await;
+    assert_eq!(joined.body["joined_rooms"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
 async fn a_refused_connection_reaches_nothing() {
     let (server, alice, room) = alice_in_a_room();
     server.fault(Fault::refused());

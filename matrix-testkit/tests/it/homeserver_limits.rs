@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use matrix_bridge_testkit::homeserver::RateLimit;
+use matrix_bridge_testkit::homeserver::{HomeserverConfig, LimitClass, RateLimit, TestHomeserver};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::client::{alice_in_a_room, somebody};
+use crate::client::{Client, alice_in_a_room, somebody};
 
 #[tokio::test(start_paused = true)]
 async fn messages_state_redactions_and_rooms_share_one_bucket() {
@@ -65,23 +65,6 @@ async fn a_refusal_takes_its_time_and_the_header_is_rounded_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_known_or_small_is_answered_while_limited() {
-    let (server, alice, room) = alice_in_a_room();
-    server.set_rate_limit(Some(RateLimit::new(1, 0.2)));
-    let sent = alice.text(&room, "t1", "x").await.text("event_id");
-
-    assert_eq!(alice.text(&room, "t1", "x").await.text("event_id"), sent);
-    let typing = format!("/rooms/{room}/typing/{}", alice.user());
-    assert_eq!(
-        alice.put(&typing, json!({ "typing": true })).await.status,
-        200
-    );
-    let receipt = format!("/rooms/{room}/receipt/m.read/{sent}");
-    assert_eq!(alice.post(&receipt, json!({})).await.status, 200);
-    assert_eq!(alice.sync(None).await.status, 200);
-}
-
-#[tokio::test(start_paused = true)]
 async fn each_user_has_a_bucket_and_some_have_none() {
     let (server, alice, room) = alice_in_a_room();
     let bob = somebody(&server, "bob", &room);
@@ -93,4 +76,33 @@ async fn each_user_has_a_bucket_and_some_have_none() {
     for number in 0..5 {
         assert_eq!(bob.text(&room, &number.to_string(), "x").await.status, 200);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn joins_rooms_and_logins_have_buckets_of_their_own() {
+    let config = HomeserverConfig::default()
+        .limit(LimitClass::Joins, RateLimit::new(1, 0.1))
+        .limit(LimitClass::RoomCreations, RateLimit::new(1, 0.05))
+        .limit(LimitClass::Logins, RateLimit::new(1, 0.01));
+    let server = TestHomeserver::with_config(config);
+    let alice = Client::new(&server, server.register("alice"));
+    let bob = server.register("bob");
+    let rooms = [(); 2].map(|()| server.create_room(&bob.user_id));
+    let login = json!({ "type": "m.login.password", "user": "alice", "password": "alice" });
+
+    let mut waits = Vec::new();
+    for room in &rooms {
+        for (path, body) in [
+            (format!("/join/{room}"), json!({})),
+            ("/createRoom".to_owned(), json!({})),
+            ("/login".to_owned(), login.clone()),
+        ] {
+            let got = alice.post(&path, body).await;
+            waits.push((got.status, got.body["retry_after_ms"].as_u64()));
+        }
+    }
+
+    let refused = [10_000, 20_000, 100_000].map(|wait| (429, Some(wait)));
+    assert_eq!(waits[..3], [(200, None); 3]);
+    assert_eq!(waits[3..], refused);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use matrix_bridge_testkit::homeserver::{HomeserverConfig, TestHomeserver};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -302,4 +303,35 @@ async fn an_injected_event_is_shown_and_not_believed() {
     assert_eq!(events[0]["content"]["name"], "fake");
     let name = server.look(|server| server.state_of(&room, "m.room.name", ""));
     assert_eq!(name, None);
+}
+
+#[tokio::test]
+async fn a_server_may_have_another_code_for_a_bad_token() {
+    let config = HomeserverConfig::default().bad_token_code("M_UNKNOWN_POS");
+    let server = TestHomeserver::with_config(config);
+    let alice = Client::new(&server, server.register("alice"));
+
+    let got = alice.sync(Some("garbage")).await;
+
+    assert_eq!(got.refusal(), (400, "M_UNKNOWN_POS"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_given_again_for_two_minutes_or_until_a_restart() {
+    let (server, alice, room) = alice_in_a_room();
+    let since = alice.position().await;
+    let mut counts = Vec::new();
+
+    for number in 0..3 {
+        server.send_text(&room, alice.user(), "x");
+        counts.push(synced(&alice.sync(Some(&since)).await, &room).len());
+        server.send_text(&room, alice.user(), "x");
+        counts.push(synced(&alice.sync(Some(&since)).await, &room).len());
+        match number {
+            0 => server.advance(Duration::from_secs(120)),
+            _ => server.restart(),
+        }
+    }
+
+    assert_eq!(counts, [1, 1, 3, 3, 5, 5]);
 }

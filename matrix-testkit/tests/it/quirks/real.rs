@@ -8,7 +8,7 @@ use std::{
 
 use matrix_bridge_testkit::{
     python::{PythonEnvironment, testkit_folder},
-    synapse::{SharedSynapse, Synapse, SynapseConfig},
+    synapse::{RateLimits, SharedSynapse, Synapse, SynapseConfig},
 };
 use serde_json::json;
 
@@ -89,6 +89,24 @@ impl OwnSynapse {
         self.synapse.restart().await.unwrap();
     }
 
+    pub(crate) async fn restart(&mut self) {
+        self.synapse.restart().await.unwrap();
+    }
+
+    /// By the admin API, which alone gives such tokens.
+    pub(crate) async fn log_in_without_device(&mut self, who: &Client) -> String {
+        let path = format!("/_synapse/admin/v1/users/{}/login", who.user());
+        // Nobody may log in as themselves there.
+        let admin = self.synapse.register("admin", "secret").await.unwrap();
+        let admin = who.with_token(&admin.access_token);
+        self.execute(
+            "UPDATE users SET admin = 1 WHERE name = ?",
+            &["@admin:localhost"],
+        )
+        .await;
+        admin.post(&path, json!({})).await.text("access_token")
+    }
+
     pub(crate) async fn purge_history(&mut self, who: &Client, room: &str, event: &str) {
         self.execute("UPDATE users SET admin = 1 WHERE name = ?", &[who.user()])
             .await;
@@ -122,6 +140,8 @@ impl OwnSynapse {
 fn set_up(config: SynapseConfig, needs: Needs) -> SynapseConfig {
     match needs {
         Needs::Anything | Needs::ItsOwn => config,
+        Needs::ShortTokens => config.setting("refreshable_access_token_lifetime", json!("2s")),
+        Needs::Limits => config.rate_limits(RateLimits::ServersOwn),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The server that a quirk is shown on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Method;
 use matrix_bridge_client::Transport;
-use matrix_bridge_testkit::homeserver::{Account, Backup, TestHomeserver};
+use matrix_bridge_testkit::homeserver::{Account, Backup, HomeserverConfig, TestHomeserver};
 use serde_json::json;
 
-use crate::client::{ANY_HOST, Client, LIMITS, got, request_to};
+use crate::client::{ANY_HOST, Client, Got, LIMITS, got, request_to};
 
 /// What a quirk asks of its server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,6 +17,10 @@ pub(crate) enum Needs {
     Anything,
     /// No limits, and nobody else: it is stopped, or its disk is changed.
     ItsOwn,
+    /// The limits of a Synapse without settings, except those on making users.
+    Limits,
+    /// Tokens with a refresh token hold for two seconds.
+    ShortTokens,
 }
 
 /// A server, and names that no other test uses.
@@ -39,6 +43,14 @@ impl World {
     pub(crate) fn model(needs: Needs) -> Self {
         let server = match needs {
             Needs::Anything | Needs::ItsOwn => TestHomeserver::new(),
+            Needs::ShortTokens => {
+                let server = TestHomeserver::new();
+                server.set_token_lifetime(Duration::from_secs(2));
+                server
+            }
+            Needs::Limits => {
+                TestHomeserver::with_config(HomeserverConfig::default().synapse_limits())
+            }
         };
         Self {
             transport: Arc::new(server.transport()),
@@ -68,18 +80,43 @@ impl World {
             "password": name,
             "auth": { "type": "m.login.dummy" },
         });
-        self.enter("/register", &body).await
+        let entered = self.ask("/register", &body).await;
+        self.client(&entered)
     }
 
     /// Another token of a user of this test, on a device of that id.
     pub(crate) async fn log_in(&self, name: &str, device: &str) -> Client {
+        self.client(&self.ask_to_log_in(name, device, false).await)
+    }
+
+    /// The answer to a login.
+    pub(crate) async fn ask_to_log_in(&self, name: &str, device: &str, refresh: bool) -> Got {
         let body = json!({
             "type": "m.login.password",
             "identifier": { "type": "m.id.user", "user": format!("{}{name}", self.prefix) },
             "password": name,
             "device_id": device,
+            "refresh_token": refresh,
         });
-        self.enter("/login", &body).await
+        self.ask("/login", &body).await
+    }
+
+    /// Posts without a token.
+    pub(crate) async fn ask(&self, path: &str, body: &serde_json::Value) -> Got {
+        let body = Bytes::from(body.to_string());
+        let request = request_to(&self.base_url, Method::POST, path, None, body);
+        got(self.transport.send(request, LIMITS).await.unwrap())
+    }
+
+    /// Whoever a registration or a login has let in.
+    pub(crate) fn client(&self, entered: &Got) -> Client {
+        assert_eq!(entered.status, 200, "{:?}", entered.body);
+        let account = Account {
+            user_id: entered.text("user_id"),
+            device_id: Some(entered.text("device_id")),
+            access_token: entered.text("access_token"),
+        };
+        Client::at(Arc::clone(&self.transport), &self.base_url, account)
     }
 
     /// Keeps a copy of the server's disk.
@@ -111,16 +148,22 @@ impl World {
         let _ = who;
     }
 
-    async fn enter(&self, path: &str, body: &serde_json::Value) -> Client {
-        let body = Bytes::from(body.to_string());
-        let request = request_to(&self.base_url, Method::POST, path, None, body);
-        let entered = got(self.transport.send(request, LIMITS).await.unwrap());
-        assert_eq!(entered.status, 200, "{:?}", entered.body);
-        let account = Account {
-            user_id: entered.text("user_id"),
-            device_id: Some(entered.text("device_id")),
-            access_token: entered.text("access_token"),
+    /// Another token of `who`, without a device.
+    pub(crate) async fn log_in_without_device(&mut self, who: &Client) -> Client {
+        let token = match &mut self.home {
+            Home::Model(server, _) => server.log_in_without_device(who.user()).access_token,
+            #[cfg(feature = "real-server")]
+            Home::Synapse(home) => home.own().log_in_without_device(who).await,
         };
-        Client::at(Arc::clone(&self.transport), &self.base_url, account)
+        who.with_token(&token)
+    }
+
+    /// Ends the server's process and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        match &mut self.home {
+            Home::Model(server, _) => server.restart(),
+            #[cfg(feature = "real-server")]
+            Home::Synapse(home) => home.own().restart().await,
+        }
     }
 }
