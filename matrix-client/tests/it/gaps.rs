@@ -274,6 +274,26 @@ async fn what_overlaps_is_not_answered_again() {
     bot.stop().await;
 }
 
+/// As a Synapse does that answers the first sync after a restart from its cache.
+#[tokio::test(start_paused = true)]
+async fn what_comes_by_sync_while_a_page_is_read_keeps_its_place() {
+    let world = World::new();
+    let room = world.followed_room().await;
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(1)).await;
+    world.server.fault(Fault::limited_timeline(2));
+    world.server.fault(Fault::repeated_batch());
+    let slow = Fault::late_reply(Duration::from_secs(5));
+    world.server.fault(slow.on(Endpoint::Messages));
+
+    world.alice_asks(&room, 0..7);
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room)[1..], numbers(0..7));
+    assert_eq!(world.server.faults_left(), 0);
+    bot.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn encryption_turned_on_in_the_gap_silences_the_room() {
     let world = World::new();

@@ -1,6 +1,6 @@
 //! Gaps, read page by page, backwards.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 
@@ -11,9 +11,13 @@ use super::{
     work::Work,
 };
 use crate::{
-    Event, Gap, GapCause, GapEnd, HistoryPage, InboxId, NewInboxEntry, NewParkedEvent, PageRequest,
-    RoomFacts, RoomMode, Settings, SourceError, StoreError, Timestamp, metrics, shared::Shared,
+    Event, Gap, GapCause, GapEnd, HistoryPage, InboxEntry, InboxId, InboxItem, NewInboxEntry,
+    NewParkedEvent, PageRequest, RoomFacts, RoomMode, Settings, SourceError, StoreError, Timestamp,
+    metrics, shared::Shared,
 };
+
+/// Among so many entries of a room's inbox it is looked for those of a page.
+const MOST_MOVED: usize = 1_000;
 
 /// Where there is most likely nothing, so many are enough to see that.
 const SMALL_PAGE: u32 = 10;
@@ -61,6 +65,8 @@ pub(super) struct Filled {
     pub(super) facts: Option<RoomFacts>,
     /// Events to handle, in order.
     pub(super) entries: Vec<NewInboxEntry>,
+    /// Entries of the inbox that are among those now.
+    pub(super) moved: Vec<InboxId>,
     /// What is still missing.
     pub(super) rest: Option<Gap>,
 }
@@ -85,15 +91,17 @@ pub(super) async fn fill(
         note_encryption(&mut facts, event);
     }
     let mut sift = Sift::new(shared, events.iter()).await?;
-    let is_over = is_over(gap, &events, &sift) || end.is_none() || end == gap.from;
+    let mut waiting = waiting(shared, room, gap, &events, &sift).await?;
+    let is_known = |id: &OwnedEventId| sift.has_seen(id) && !waiting.contains_key(id);
+    let is_over = is_over(gap, &events, &sift, is_known) || end.is_none() || end == gap.from;
     let mut walk = Walk {
         is_out: gap.is_out,
         ends_on_coming: gap.last_seen.is_none(),
         has_come: false,
     };
-    let known_from = known_from(gap, &events, &sift);
+    let known_from = known_from(gap, &events, &sift, is_known);
     let last_commit = gap.last_seen.as_ref().map_or(Timestamp(0), |seen| seen.at);
-    let mut entries = Vec::new();
+    let (mut entries, mut moved) = (Vec::new(), Vec::new());
     let mut has_news = false;
     for read in events.into_iter().take(known_from) {
         let is_new = sift::id(&read).is_some_and(|id| !sift.has_seen(id));
@@ -110,6 +118,11 @@ pub(super) async fn fill(
             }
             continue;
         }
+        if let Some((id, entry)) = waiting.remove(event.owned_id()) {
+            moved.push(id);
+            entries.push(entry);
+            continue;
+        }
         if !sift.is_wanted(&event, &facts) {
             continue;
         }
@@ -121,7 +134,7 @@ pub(super) async fn fill(
         }
     }
     entries.reverse();
-    metrics::count(metrics::GAP_EVENTS, entries.len());
+    metrics::count(metrics::GAP_EVENTS, entries.len() - moved.len());
     let is_pointless = facts.encrypted || sift.policy.mode(room) == RoomMode::Off;
     // Where nothing says when we came, old events are from before.
     let is_history = gap.last_seen.is_none() && has_news && entries.is_empty();
@@ -141,8 +154,38 @@ pub(super) async fn fill(
         parked: sift.parked,
         facts: (facts != before).then_some(facts),
         entries,
+        moved,
         rest: rest.and_then(|rest| bounded(rest, &shared.settings)),
     })
+}
+
+/// Events of a page that came meanwhile, otherwise, and wait behind the gap: they belong
+/// where the page has them. That happens where a homeserver answers a sync from its
+/// cache, or where what the gap holds was on its way.
+async fn waiting(
+    shared: &Shared,
+    room: &RoomId,
+    gap: &Gap,
+    page: &[Read],
+    sift: &Sift<'_>,
+) -> Result<BTreeMap<OwnedEventId, (InboxId, NewInboxEntry)>, StoreError> {
+    let last_seen = gap.last_seen.as_ref().map(|seen| &seen.event_id);
+    let mut newer = page
+        .iter()
+        .filter_map(sift::id)
+        .take_while(|id| Some(*id) != last_seen);
+    if !newer.any(|id| sift.has_seen(id)) {
+        return Ok(BTreeMap::new());
+    }
+    let inbox = shared
+        .store
+        .inbox(&shared.account, room, MOST_MOVED)
+        .await?;
+    let by_id = |waiting: InboxEntry| match &waiting.entry.item {
+        InboxItem::Event { event_id, .. } => Some((event_id.clone(), (waiting.id, waiting.entry))),
+        InboxItem::Gap(_) => None,
+    };
+    Ok(inbox.into_iter().filter_map(by_id).collect())
 }
 
 /// Counts time that went into reading a gap.
@@ -173,7 +216,12 @@ pub(super) fn given_up(mut gap: Gap, end: GapEnd) -> Option<Gap> {
 ///
 /// One event that was seen is no end: pages overlap with each other and with what sync
 /// gave, and the order of a room's history is not the order in which sync gives it.
-fn is_over(gap: &Gap, events: &[Read], sift: &Sift<'_>) -> bool {
+fn is_over(
+    gap: &Gap,
+    events: &[Read],
+    sift: &Sift<'_>,
+    is_known: impl Fn(&OwnedEventId) -> bool,
+) -> bool {
     let last_seen = gap.last_seen.as_ref().map(|seen| &seen.event_id);
     if last_seen.is_some() && events.iter().any(|read| sift::id(read) == last_seen) {
         return true;
@@ -182,11 +230,7 @@ fn is_over(gap: &Gap, events: &[Read], sift: &Sift<'_>) -> bool {
     let foreign = events.iter().filter(|read| !is_own(read));
     let (mut seen, mut new) = (0, 0);
     for id in foreign.filter_map(sift::id) {
-        *(if sift.has_seen(id) {
-            &mut seen
-        } else {
-            &mut new
-        }) += 1;
+        *(if is_known(id) { &mut seen } else { &mut new }) += 1;
     }
     let is_overlap = seen < 2 && gap.read == 0 || gap.from.is_none();
     new == 0 && seen > 0 && !is_overlap
@@ -194,11 +238,16 @@ fn is_over(gap: &Gap, events: &[Read], sift: &Sift<'_>) -> bool {
 
 /// Where in the last page the known part begins: behind the oldest event that was seen,
 /// marks may have been dropped; before it, an unmarked event is one that never came.
-fn known_from(gap: &Gap, events: &[Read], sift: &Sift<'_>) -> usize {
-    if !is_over(gap, events, sift) {
+fn known_from(
+    gap: &Gap,
+    events: &[Read],
+    sift: &Sift<'_>,
+    is_known: impl Fn(&OwnedEventId) -> bool,
+) -> usize {
+    if !is_over(gap, events, sift, &is_known) {
         return events.len();
     }
-    let is_seen = |read: &Read| sift::id(read).is_some_and(|id| sift.has_seen(id));
+    let is_seen = |read: &Read| sift::id(read).is_some_and(&is_known);
     events.iter().rposition(is_seen).unwrap_or(events.len())
 }
 

@@ -202,14 +202,15 @@ impl Pipeline {
             parked,
             facts,
             entries,
+            moved,
             rest,
         } = filled;
         let mut draft = self.draft();
-        (draft.marks, draft.parked) = (marks, parked);
+        (draft.marks, draft.parked, draft.inbox_done) = (marks, parked, moved);
         let found_encrypted = facts.is_some();
         draft.facts.extend(facts);
         let is_closed = rest.as_ref().is_none_or(|rest| rest.end.is_some());
-        let (after, events) = (rest.clone(), entries.len());
+        let (after, events) = (rest.clone(), entries.len() - draft.inbox_done.len());
         draft.fills.push(GapFill {
             gap: id,
             entries,
