@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::world::{Setup, World, pass};
 
 impl World {
-    fn encrypt(&self, room: &str) {
+    pub(crate) fn encrypt(&self, room: &str) {
         let content = json!({"algorithm": "m.megolm.v1.aes-sha2"});
         self.server
             .set_state(room, &self.alice.user_id, "m.room.encryption", "", content);

@@ -3,11 +3,10 @@
 #![cfg(test)]
 
 mod accounts;
-mod crash_gaps;
-mod crash_points;
 mod delivery;
 mod dependents;
 mod encryption;
+mod every_step;
 mod gaps;
 mod handlers;
 mod hostile;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use matrix_bridge_client::{
     Client, ClientHistory, ClientSender, ConnectError, SecretString, SyncSettings, SyncSource,
-    TokenSource,
+    TokenSource, Transport,
 };
 use matrix_bridge_core::{
     Clock as _, Command, Context, Effects, Engine, EngineError, EngineHandle, EventHandler,
@@ -106,6 +106,15 @@ impl World {
         source: impl TokenSource,
     ) -> Result<Client, ConnectError> {
         let transport = Arc::new(self.server.transport());
+        self.connect_over(transport, source).await
+    }
+
+    /// The bot's client, over a transport of the test's.
+    pub(crate) async fn connect_over(
+        &self,
+        transport: Arc<dyn Transport>,
+        source: impl TokenSource,
+    ) -> Result<Client, ConnectError> {
         let clock = Arc::new(self.clock);
         Client::connect_with(transport, clock, "http://testkit.local", source).await
     }
