@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::parked::Ask;
+
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
 A bot that answers in the rooms it is told to.
 
-Usage: room_router [--config FILE] [--log text|json] [--shadow-report | --parked]
+Usage: room_router [--config FILE] [--log text|json] [--shadow-report | --parked ...]
 
   --config FILE     the configuration; MATRIX_* variables win over it
   --log text|json   how logs look on stderr; text by default, filtered by RUST_LOG
@@ -18,17 +20,25 @@ Usage: room_router [--config FILE] [--log text|json] [--shadow-report | --parked
   --parked          lists what was given up and kept for a person, likewise
   --help            prints this
   --version         prints the version
-";
+
+About what was given up, also while the bot runs; ID is row:12 or event:7, as listed:
+
+  --parked counts         how much there is, by reason, and since when
+  --parked show ID...     shows it whole
+  --parked retry ID...    tries it again
+  --parked drop ID...     removes it for good
+  --parked replace ID --text TEXT
+                          sends TEXT in the place of a row that was surely not sent";
 
 /// What the program is started for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Task {
     /// To be the bot.
     Run,
     /// To list what shadow mode recorded.
     ShadowReport,
-    /// To list what was parked.
-    Parked,
+    /// To list what was parked, or to decide about it.
+    Parked(Ask),
     /// To print how it is used.
     Help,
     /// To print its version.
@@ -66,6 +76,13 @@ impl Args {
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct ArgsError(String);
 
+impl ArgsError {
+    /// What was found, and what is expected.
+    pub(crate) fn new(found: &str) -> Self {
+        Self(format!("found {found}"))
+    }
+}
+
 impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "command line: {}; see --help", self.0)
@@ -78,6 +95,7 @@ impl std::error::Error for ArgsError {}
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, ArgsError> {
     let mut arguments = arguments.into_iter();
     let (mut task, mut config, mut log) = (None, None, None);
+    let (mut words, mut new_text) = (Vec::new(), None);
     while let Some(argument) = arguments.next() {
         let text = argument.to_str();
         let (name, inline) = match text.and_then(|text| text.split_once('=')) {
@@ -107,7 +125,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
                 set(&mut task, Task::ShadowReport, name)?;
             }
             Some("--parked") if inline.is_none() => {
-                set(&mut task, Task::Parked, name)?;
+                set(&mut task, Task::Parked(Ask::List), name)?;
+            }
+            Some("--text") => {
+                let value = value("the new text")?.into_string();
+                let value = value.map_err(|_| wrong(name, "with bytes that are not UTF-8"))?;
+                set(&mut new_text, value, name)?;
             }
             Some("--help" | "-h") if inline.is_none() => {
                 set(&mut task, Task::Help, name)?;
@@ -115,14 +138,27 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
             Some("--version" | "-V") if inline.is_none() => {
                 set(&mut task, Task::Version, name)?;
             }
-            _ => {
-                let found = format!("found {argument:?}, which is no argument of this program");
-                return Err(ArgsError(found));
-            }
+            _ => match text {
+                Some(word) if matches!(task, Some(Task::Parked(_))) && !word.starts_with('-') => {
+                    words.push(word.to_owned());
+                }
+                _ => {
+                    let found = format!("{argument:?}, which is no argument of this program");
+                    return Err(ArgsError::new(&found));
+                }
+            },
         }
     }
+    let task = match task.unwrap_or(Task::Run) {
+        Task::Parked(_) => Task::Parked(Ask::read(&words, new_text)?),
+        _ if new_text.is_some() => {
+            let found = "without --parked replace, expected both or none";
+            return Err(wrong(Some("--text"), found));
+        }
+        task => task,
+    };
     Ok(Args {
-        task: task.unwrap_or(Task::Run),
+        task,
         config,
         log: log.unwrap_or(LogFormat::Text),
     })
@@ -136,11 +172,13 @@ fn set<T>(slot: &mut Option<T>, value: T, name: Option<&str>) -> Result<(), Args
 }
 
 fn wrong(name: Option<&str>, found: &str) -> ArgsError {
-    ArgsError(format!("found {} {found}", name.unwrap_or_default()))
+    ArgsError::new(&format!("{} {found}", name.unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
+    use matrix_bridge::RowId;
+
     use super::*;
 
     fn parsed(arguments: &[&str]) -> Result<Args, String> {
@@ -162,11 +200,19 @@ mod tests {
             Ok(expected)
         );
         assert_eq!(parsed(&[]).unwrap().task, Task::Run);
+        let text = "--b=c".to_owned();
+        let replaced = Task::Parked(Ask::Replace(RowId(1), text));
+        for arguments in [
+            &["--parked", "replace", "row:1", "--text", "--b=c"][..],
+            &["--text=--b=c", "--parked", "replace", "--log=json", "row:1"],
+        ] {
+            assert_eq!(parsed(arguments).unwrap().task, replaced);
+        }
     }
 
     #[test]
     fn every_mistake_is_named() {
-        let table: [(&[&str], &str); 6] = [
+        let table: [(&[&str], &str); 9] = [
             (
                 &["--verbose"],
                 "found \"--verbose\", which is no argument of this program",
@@ -186,6 +232,18 @@ mod tests {
             (
                 &["--parked", "--shadow-report"],
                 "found --shadow-report beside another of its kind, expected one",
+            ),
+            (
+                &["row:1", "--parked", "show"],
+                "found \"row:1\", which is no argument of this program",
+            ),
+            (
+                &["--parked", "replace", "row:1", "--text", ""],
+                "found --text without a value, expected the new text",
+            ),
+            (
+                &["--text", "x"],
+                "found --text without --parked replace, expected both or none",
             ),
             (
                 &["--help=1"],

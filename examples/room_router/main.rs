@@ -8,12 +8,15 @@
 //! 2. `run` puts the parts together: signals, HTTP, the store, the connection, the bot.
 //! 3. `rooms` turns the listed rooms into the bot's policy and keeps it up to date.
 //! 4. `commands` is what the bot answers.
+//! 5. `report` and `parked` are for the person who looks after it.
 
 mod args;
 mod commands;
 mod config;
 mod connect;
 mod http;
+mod out;
+mod parked;
 mod reload;
 mod report;
 mod rooms;
@@ -99,17 +102,20 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn perform(args: &Args) -> Result<(), Fatal> {
-    match args.task {
+    let for_report =
+        |needs_user| config::load_for_report(args.config(), &config::environment(), needs_user);
+    match &args.task {
         Task::Run => start(args),
-        Task::ShadowReport | Task::Parked => {
-            let environment = config::environment();
-            let (path, user) = config::load_for_report(args.config(), &environment)?;
-            in_runtime(report::print(args.task, path, user))
+        Task::ShadowReport => {
+            let (path, _) = for_report(false)?;
+            in_runtime(report::print_shadow(path))
         }
-        Task::Help => report::print_text(args::HELP),
-        Task::Version => {
-            report::print_text(&format!("room_router {}\n", env!("CARGO_PKG_VERSION")))
+        Task::Parked(ask) => {
+            let (path, user) = for_report(ask.names_events())?;
+            in_runtime(parked::perform(ask, path, user))
         }
+        Task::Help => out::print_text(args::HELP),
+        Task::Version => out::print_text(&format!("room_router {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
 

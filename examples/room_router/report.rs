@@ -1,68 +1,38 @@
-//! What the store holds for a person, as JSON, one object a line.
+//! Rows and events as a person reads them, and what shadow mode recorded.
 
 use std::{
-    io::{self, BufWriter, ErrorKind, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
 };
 
 use matrix_bridge::{
-    Account, Action, ListState, NewParkedEvent, OutboundQueue as _, Row, RowId, RowState,
-    SqliteConfig, SqliteStore, StateStore as _, StoreError, Target, Timestamp, ruma::OwnedUserId,
+    Action, ListState, OutboundQueue as _, ParkedEvent, Row, RowId, RowState, SqliteConfig,
+    SqliteStore, Target, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{Fatal, args::Task};
+use super::{
+    Fatal,
+    out::{Stopped, finished, flush, line},
+    parked::{Name, text},
+};
 
-/// So many rows are held at once.
-const PAGE: usize = 500;
+/// So many rows or events are held at once.
+pub(crate) const PAGE: usize = 500;
 
-/// The report that `task` asks for, on stdout.
-pub(crate) async fn print(
-    task: Task,
-    path: PathBuf,
-    user: Option<OwnedUserId>,
-) -> Result<(), Fatal> {
+/// What shadow mode recorded, on stdout.
+pub(crate) async fn print_shadow(path: PathBuf) -> Result<(), Fatal> {
     let store = SqliteConfig::new(path).open_reader()?;
     let mut out = BufWriter::new(io::stdout());
-    let result = match task {
-        Task::ShadowReport => rows(&store, ListState::Shadow, &mut out).await,
-        _ => parked(&store, user, &mut out).await,
-    };
-    let result = result.and_then(|()| out.flush().map_err(Stopped::Output));
-    finished(result)
+    let result = shadow_rows(&store, &mut out).await;
+    finished(result.and_then(|()| flush(&mut out)))
 }
 
-/// A text on stdout.
-pub(crate) fn print_text(text: &str) -> Result<(), Fatal> {
-    let written = io::stdout().write_all(text.as_bytes());
-    finished(written.map_err(Stopped::Output))
-}
-
-enum Stopped {
-    Output(io::Error),
-    Store(StoreError),
-}
-
-fn finished(result: Result<(), Stopped>) -> Result<(), Fatal> {
-    match result {
-        Ok(()) => Ok(()),
-        // Such as `head`, which has seen enough.
-        Err(Stopped::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(Stopped::Output(error)) => Err(Fatal::failed("writing to stdout", &error)),
-        Err(Stopped::Store(error)) => Err(Fatal::failed("reading the store", &error)),
-    }
-}
-
-async fn rows(
-    store: &SqliteStore,
-    state: ListState,
-    out: &mut (impl Write + Send),
-) -> Result<(), Stopped> {
+async fn shadow_rows(store: &SqliteStore, out: &mut (impl Write + Send)) -> Result<(), Stopped> {
     let mut after: Option<RowId> = None;
     loop {
-        let page = store.list(state, after, PAGE).await;
-        let page = page.map_err(Stopped::Store)?;
+        let page = store.list(ListState::Shadow, after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
@@ -73,34 +43,9 @@ async fn rows(
     }
 }
 
-async fn parked(
-    store: &SqliteStore,
-    user: Option<OwnedUserId>,
-    out: &mut (impl Write + Send),
-) -> Result<(), Stopped> {
-    rows(store, ListState::Parked, out).await?;
-    let Some(user) = user else {
-        return Ok(());
-    };
-    let account = Account::from(&*user);
-    let events = store
-        .parked_events(&account, None, usize::from(u16::MAX))
-        .await;
-    for parked in events.map_err(Stopped::Store)?.iter().rev() {
-        line(out, &EventLine::of(&parked.event))?;
-    }
-    Ok(())
-}
-
-fn line(out: &mut impl Write, value: &impl Serialize) -> Result<(), Stopped> {
-    let written = serde_json::to_writer(&mut *out, value).map_err(io::Error::from);
-    let written = written.and_then(|()| out.write_all(b"\n"));
-    written.map_err(Stopped::Output)
-}
-
 /// A row of the outbox.
 #[derive(Debug, Serialize)]
-struct RowLine<'a> {
+pub(crate) struct RowLine<'a> {
     room: &'a str,
     thread: Option<String>,
     in_reply_to: Option<String>,
@@ -112,10 +57,21 @@ struct RowLine<'a> {
     cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(flatten)]
+    parked: Option<ParkedRow>,
+}
+
+/// What a row of those that were given up has in addition.
+#[derive(Debug, Serialize)]
+struct ParkedRow {
+    row: String,
+    code: &'static str,
+    attempts: u32,
+    replaceable: bool,
 }
 
 impl<'a> RowLine<'a> {
-    fn of(row: &'a Row) -> Self {
+    pub(crate) fn of(row: &'a Row) -> Self {
         let mut line = Self {
             room: row.body.address.room().as_str(),
             thread: None,
@@ -130,6 +86,7 @@ impl<'a> RowLine<'a> {
                 RowState::Parked { reason } => Some(reason.to_string()),
                 _ => None,
             },
+            parked: ParkedRow::of(row),
         };
         match &row.body.action {
             Action::Message {
@@ -137,6 +94,15 @@ impl<'a> RowLine<'a> {
                 content,
             } => {
                 line.action = "send";
+                line.event_type = Some(event_type);
+                line.fill(content.decode().unwrap_or_default());
+            }
+            Action::Relate {
+                event_type,
+                content,
+                ..
+            } => {
+                line.action = "relate";
                 line.event_type = Some(event_type);
                 line.fill(content.decode().unwrap_or_default());
             }
@@ -171,6 +137,21 @@ impl<'a> RowLine<'a> {
     }
 }
 
+impl ParkedRow {
+    fn of(row: &Row) -> Option<Self> {
+        let RowState::Parked { reason } = &row.state else {
+            return None;
+        };
+        let has_text = text::with_text(&row.body.action, "").is_some();
+        Some(Self {
+            row: Name::Row(row.id).to_string(),
+            code: reason.code.as_str(),
+            attempts: row.attempts,
+            replaceable: reason.code.is_known_not_sent() && has_text,
+        })
+    }
+}
+
 /// The parts of a content that the report shows; it is our own, so its types are known.
 #[derive(Debug, Default, Deserialize)]
 struct Content {
@@ -194,26 +175,33 @@ struct InReplyTo {
 
 /// An event that was parked.
 #[derive(Debug, Serialize)]
-struct EventLine<'a> {
+pub(crate) struct EventLine<'a> {
     room: &'a str,
     event: Option<&'a str>,
     reason: String,
     time: String,
+    parked_event: String,
+    code: &'static str,
+    retryable: bool,
 }
 
 impl<'a> EventLine<'a> {
-    fn of(event: &'a NewParkedEvent) -> Self {
+    pub(crate) fn of(parked: &'a ParkedEvent) -> Self {
+        let ParkedEvent { id, event } = parked;
         Self {
             room: event.room.as_str(),
             event: event.event_id.as_ref().map(|id| id.as_str()),
             reason: event.reason.to_string(),
             time: rfc3339(event.at),
+            parked_event: Name::Event(*id).to_string(),
+            code: event.reason.code.as_str(),
+            retryable: event.event_id.is_some(),
         }
     }
 }
 
 /// A point in time in UTC, to the millisecond.
-fn rfc3339(at: Timestamp) -> String {
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     let seconds = i64::try_from(at.0 / 1_000).unwrap_or(i64::MAX);
     // Beyond the year 9999 there is no such text.
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);

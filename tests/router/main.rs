@@ -9,6 +9,7 @@ mod answers;
 mod bot;
 mod crashes;
 mod outages;
+mod parked;
 mod refusals;
 mod reloads;
 mod reports;

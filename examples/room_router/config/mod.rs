@@ -94,14 +94,17 @@ pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loa
     read(&sources).map(|config| Loaded::Enabled(Box::new(config)))
 }
 
-/// What a report needs: the store's path, and whose bot it is if that is told.
+/// What a report needs: the store's path, and whose bot it is if that is told, or has
+/// to be.
 pub(crate) fn load_for_report(
     path: Option<&Path>,
     environment: &Environment,
+    needs_user: bool,
 ) -> Result<(PathBuf, Option<OwnedUserId>), ConfigError> {
     let sources = Sources::read(path, environment)?;
     let user = match sources.get(&keys::USER_ID)? {
         Some(found) => Some(found.read_user(USER)?),
+        None if needs_user => return Err(sources.missing(&keys::USER_ID, USER)),
         None => None,
     };
     Ok((state_store(&sources)?, user))

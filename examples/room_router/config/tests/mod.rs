@@ -196,7 +196,7 @@ fn a_report_needs_the_store_only() {
         "[matrix]\nenabled = false\nstate_store = \"s.db\"",
     );
 
-    let found = load_for_report(Some(&path), &folder.environment);
+    let found = load_for_report(Some(&path), &folder.environment, false);
 
     assert_eq!(found, Ok((PathBuf::from("s.db"), None)));
 }
