@@ -1,5 +1,7 @@
 //! Carries a request through the state machine: the one place that waits.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use http::Request;
 
@@ -11,10 +13,15 @@ use super::{
 impl TestHomeserver {
     /// Answers `request` in the runtime's time, virtual or real.
     pub(crate) async fn exchange(&self, request: &Request<Bytes>) -> Answer {
-        // Subscribed before the first look, so that no news falls in between.
-        let mut news = self.subscribe_news();
-        let mut outcome = self.apply(|server, now| server.handle(request, now));
+        let mut waiting = None;
         loop {
+            // Before the look, so that no news falls in between.
+            let mut news = pin!(self.news());
+            news.as_mut().enable();
+            let outcome = self.apply(|server, now| match waiting.take() {
+                None => server.handle(request, now),
+                Some(waiting) => server.resume(waiting, now),
+            });
             match outcome {
                 Outcome::Done { delay, answer } => {
                     if !delay.is_zero() {
@@ -22,11 +29,11 @@ impl TestHomeserver {
                     }
                     return answer;
                 }
-                Outcome::Wait(waiting) => {
-                    let left = waiting.deadline().saturating_sub(self.now());
+                Outcome::Wait(waits) => {
+                    let left = waits.deadline().saturating_sub(self.now());
                     // Both ends are fine: the state machine knows whether it is done.
-                    let _ = tokio::time::timeout(left, news.changed()).await;
-                    outcome = self.apply(|server, now| server.resume(*waiting, now));
+                    let _ = tokio::time::timeout(left, news).await;
+                    waiting = Some(*waits);
                 }
             }
         }

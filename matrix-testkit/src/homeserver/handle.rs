@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, futures::Notified, watch},
+    time::Instant,
+};
 
 use super::{
     config::HomeserverConfig, fault::Fault, memory_transport::MemoryTransport, outcome::Outcome,
@@ -28,7 +31,8 @@ pub struct TestHomeserver {
 struct Shared {
     inner: Mutex<Inner>,
     start: Instant,
-    news: watch::Sender<u64>,
+    /// Wakes in the order of waiting; a `watch` would wake in an order of chance.
+    news: Notify,
     changes: watch::Sender<u64>,
 }
 
@@ -36,6 +40,8 @@ struct Inner {
     server: Homeserver,
     /// By how much the server's clock runs ahead of tokio's.
     ahead: Duration,
+    /// The news that waiters were told of.
+    told: u64,
 }
 
 /// A user and a way in.
@@ -94,11 +100,12 @@ impl TestHomeserver {
         let inner = Inner {
             server: Homeserver::new(config),
             ahead: Duration::ZERO,
+            told: 0,
         };
         let shared = Shared {
             inner: Mutex::new(inner),
             start: Instant::now(),
-            news: watch::Sender::new(0),
+            news: Notify::new(),
             changes: watch::Sender::new(0),
         };
         Self {
@@ -270,7 +277,7 @@ impl TestHomeserver {
         inner.server.tick(now);
         let result = change(&mut inner.server);
         inner.server.changes += 1;
-        self.publish(&inner.server);
+        self.publish(&mut inner);
         result
     }
 
@@ -279,22 +286,26 @@ impl TestHomeserver {
         let mut inner = self.lock();
         let now = self.now_of(&inner);
         let outcome = step(&mut inner.server, now);
-        self.publish(&inner.server);
+        self.publish(&mut inner);
         outcome
     }
 
-    pub(crate) fn subscribe_news(&self) -> watch::Receiver<u64> {
-        self.shared.news.subscribe()
+    /// Comes with the next news from when it is first polled or enabled.
+    pub(crate) fn news(&self) -> Notified<'_> {
+        self.shared.news.notified()
     }
 
     /// Only true changes wake anybody: waiters that look and wait on must not wake
     /// each other for ever.
-    fn publish(&self, server: &Homeserver) {
-        let set = |sender: &watch::Sender<u64>, value: u64| {
-            sender.send_if_modified(|old| std::mem::replace(old, value) != value)
-        };
-        set(&self.shared.news, server.news());
-        set(&self.shared.changes, server.changes());
+    fn publish(&self, inner: &mut Inner) {
+        let news = inner.server.news();
+        if std::mem::replace(&mut inner.told, news) != news {
+            self.shared.news.notify_waiters();
+        }
+        let changes = inner.server.changes();
+        self.shared
+            .changes
+            .send_if_modified(|old| std::mem::replace(old, changes) != changes);
     }
 
     fn now_of(&self, inner: &Inner) -> Duration {
