@@ -7,6 +7,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask test [--verbose] [--full] [STEP...]   run all steps, or those that are named
        cargo xtask bench [ARGUMENT...]                   run the benchmarks; arguments go to cargo bench
        cargo xtask kill [KILL-OPTION...]                 kill the bot at random moments under load, and judge
+       cargo xtask sim [SIM-OPTION...]                   live days in virtual time from seeds, and judge them
        cargo xtask planted [NN...]                       plant the bugs of planted/, or those; tests must turn red
        cargo xtask help                                  this text, and the steps
 
@@ -18,7 +19,14 @@ KILL-OPTION:
   --seed S           the seed of the first round; with --rounds 1 it plays that round again
   --jobs N           how many rounds at once; 1 by default
   --synapse          against a real Synapse; otherwise against the testkit's homeserver
-  --kill-homeserver  the same, and Synapse is killed once in each round";
+  --kill-homeserver  the same, and Synapse is killed once in each round
+
+SIM-OPTION:
+  --seeds N      how many seeds; 100 by default
+  --seed S       the first of them; with --seeds 1 it is lived again
+  --jobs N       how many at once; as many as there are cores by default
+  --seconds N    begin none after so many seconds
+  --trace        print all that happens";
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
@@ -28,6 +36,9 @@ pub(crate) enum Order {
         arguments: Vec<String>,
     },
     Kill(Wanted),
+    Sim {
+        arguments: Vec<String>,
+    },
     Planted {
         names: Vec<String>,
     },
@@ -46,6 +57,9 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Order
             arguments: arguments.collect(),
         }),
         Some("kill") => parse_kill(arguments),
+        Some("sim") => Ok(Order::Sim {
+            arguments: arguments.collect(),
+        }),
         Some("planted") => Ok(Order::Planted {
             names: arguments.collect(),
         }),

@@ -13,6 +13,7 @@ mod package;
 mod planted;
 mod quickstart;
 mod runner;
+mod sim;
 mod steps;
 mod summary;
 mod synapse;
@@ -35,6 +36,7 @@ async fn main() -> ExitCode {
         }
         Ok(Order::Bench { arguments }) => bench(&arguments).await,
         Ok(Order::Kill(wanted)) => kill::run(wanted).await,
+        Ok(Order::Sim { arguments }) => sim::run(&arguments).await,
         Ok(Order::Planted { names }) => planted::run(&names).await,
         Ok(Order::Test {
             steps,

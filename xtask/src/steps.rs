@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::kill::{self, Place};
 use super::runner::{Shell, cargo};
-use super::{checks, package, quickstart, synapse};
+use super::{checks, package, quickstart, sim, synapse};
 
 /// One thing that must hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +14,7 @@ pub(crate) enum Step {
     Clippy,
     Features,
     Test,
+    Sim,
     Docs,
     Package,
     Quickstart,
@@ -22,13 +23,14 @@ pub(crate) enum Step {
 
 impl Step {
     /// In the order in which they run.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Fmt,
         Self::Rules,
         Self::Coexistence,
         Self::Clippy,
         Self::Features,
         Self::Test,
+        Self::Sim,
         Self::Docs,
         Self::Package,
         Self::Quickstart,
@@ -47,6 +49,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Features => "features",
             Self::Test => "test",
+            Self::Sim => "sim",
             Self::Docs => "docs",
             Self::Package => "package",
             Self::Quickstart => "quickstart",
@@ -66,6 +69,7 @@ impl Step {
             Self::Test => {
                 "unit, integration and documentation tests; the bot is killed; without any server"
             }
+            Self::Sim => "days in virtual time, from seeds, with everything that goes wrong",
             Self::Docs => "the documentation builds without warnings",
             Self::Package => "every crate can be packaged, and builds from its package",
             Self::Quickstart => "the quickstart example ends well and quickly",
@@ -81,6 +85,7 @@ impl Step {
             Self::Clippy => shell.cargo(CLIPPY).await,
             Self::Features => checks::features(shell).await,
             Self::Test => test(shell).await,
+            Self::Sim => sim::some(shell).await,
             Self::Docs => docs(shell).await,
             Self::Package => package::run(shell).await,
             Self::Quickstart => quickstart::run(shell).await,

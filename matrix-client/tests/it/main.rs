@@ -19,7 +19,6 @@ mod recovery;
 mod replies;
 mod requests;
 mod sessions;
-mod simulation;
 mod slow_rooms;
 mod tokens;
 mod troubles;
