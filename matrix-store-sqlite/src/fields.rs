@@ -117,7 +117,7 @@ impl<'r> Fields<'r> {
         let table = self.table;
         let row = match self.row.get_ref(0) {
             Ok(ValueRef::Integer(id)) => id.to_string(),
-            Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+            Ok(ValueRef::Text(text)) => shown(text),
             _ => "?".to_owned(),
         };
         Fault::Corrupt {
@@ -125,6 +125,12 @@ impl<'r> Fields<'r> {
             source: source.into(),
         }
     }
+}
+
+/// An id as it is shown to a person, whatever is in it.
+fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.chars().filter(|c| !c.is_control()).take(255).collect()
 }
 
 const fn from_column(value: u64) -> Timestamp {

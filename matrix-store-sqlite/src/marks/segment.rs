@@ -108,7 +108,7 @@ pub(crate) fn prune(
         let left = segment.marks.len();
         segment.marks.retain(|(at, digest)| {
             let removed_so_far = removed.len() as u64;
-            let is_past = *at < before || total - removed_so_far > max;
+            let is_past = *at < before || total.saturating_sub(removed_so_far) > max;
             let goes = is_past && removed_so_far < PRUNED_AT_ONCE && !marks.is_last_seen(digest);
             if goes {
                 removed.push(*digest);
@@ -133,7 +133,7 @@ impl Segment {
             return false;
         };
         let reach = u64::from(u32::MAX);
-        self.marks.len() < CAPACITY && *last <= now && now.0 - first.0 <= reach
+        self.marks.len() < CAPACITY && *last <= now && now.0.saturating_sub(first.0) <= reach
     }
 
     fn update(&self, connection: &Connection) -> Result<(), Fault> {
@@ -192,7 +192,11 @@ fn decode(fields: &Fields<'_>) -> Result<Segment, Fault> {
         if !rest.is_empty() {
             return Err(Reason("the length is no multiple of a mark's"));
         }
-        Ok(entries.iter().map(|entry| mark(first, entry)).collect())
+        let marks: Vec<_> = entries.iter().map(|entry| mark(first, entry)).collect();
+        if !marks.is_sorted_by_key(|(at, _)| *at) {
+            return Err(Reason("the marks are not in the order of their times"));
+        }
+        Ok(marks)
     })?;
     let seq = fields.get("seq")?;
     Ok(Segment { seq, marks })
