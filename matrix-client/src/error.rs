@@ -4,8 +4,9 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
-use matrix_bridge_core::{AccountTrouble, Timestamp};
-use serde::Deserialize;
+use matrix_bridge_core::{AccountTrouble, Misfit, Timestamp};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use crate::{BoxError, TokenError, TransportError, retry_after::retry_after, token::Fault};
 
@@ -21,7 +22,7 @@ pub enum ClientError {
     Api(#[from] ApiError),
     /// The answer was a success in a form that cannot be read.
     #[error("the homeserver's answer cannot be read")]
-    Answer(#[source] BoxError),
+    Answer(#[source] Misfit),
     /// The request could not be made: an argument is not fit for a URL or a header.
     #[error("the request cannot be made")]
     Request(#[source] BoxError),
@@ -131,14 +132,20 @@ impl ApiError {
     /// Reads a refusal from an answer that is not a success.
     #[must_use]
     pub fn read(response: &http::Response<Bytes>, now: Timestamp) -> Self {
-        let body: Option<ErrorBody> = serde_json::from_slice(response.body()).ok();
-        let body = body.unwrap_or_default();
+        let body: Option<ErrorBody<'_>> = serde_json::from_slice(response.body()).ok();
+        let ErrorBody {
+            errcode,
+            error,
+            soft_logout,
+            retry_after_ms,
+        } = body.unwrap_or_default();
+        let text = |value| field::<String>(value).as_deref().map(shortened);
         Self {
             status: response.status(),
-            errcode: body.errcode,
-            message: shortened(&body.error.unwrap_or_default()),
-            soft_logout: body.soft_logout.unwrap_or_default(),
-            retry_after: retry_after(response.headers(), body.retry_after_ms, now),
+            errcode: text(errcode),
+            message: text(error).unwrap_or_default(),
+            soft_logout: field(soft_logout).unwrap_or_default(),
+            retry_after: retry_after(response.headers(), field(retry_after_ms), now),
         }
     }
 
@@ -201,16 +208,25 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
+/// Each field raw, so that one of a wrong type does not hide the others.
 #[derive(Default, Deserialize)]
-struct ErrorBody {
-    errcode: Option<String>,
-    error: Option<String>,
-    soft_logout: Option<bool>,
-    retry_after_ms: Option<u64>,
+struct ErrorBody<'a> {
+    #[serde(borrow)]
+    errcode: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    soft_logout: Option<&'a RawValue>,
+    #[serde(borrow)]
+    retry_after_ms: Option<&'a RawValue>,
+}
+
+fn field<T: DeserializeOwned>(value: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(value?.get()).ok()
 }
 
 /// The start of what was said, on one line and without control characters.
-fn shortened(message: &str) -> String {
+pub(crate) fn shortened(message: &str) -> String {
     const MAX: usize = 200;
     message
         .chars()

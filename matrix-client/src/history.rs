@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_bridge_core::{
-    HistoryPage, PageRequest, RawJson, RoomHistory, SourceError,
+    HistoryPage, PageRequest, RoomHistory, SourceError,
     ruma::{RoomId, UInt},
 };
 use ruma::api::{Direction, client::message::get_message_events};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::{Client, ClientError, limits};
+use crate::{
+    Client, ClientError, limits,
+    sync_body::{Events, check_token},
+};
 
 /// Reads rooms' history as the client's account sees it.
 #[derive(Clone, Debug)]
@@ -41,12 +43,14 @@ impl RoomHistory for ClientHistory {
 
 /// Reads a page event by event, each raw: one bad event harms only itself.
 fn read(body: &Bytes) -> Result<HistoryPage, ClientError> {
-    let page: WirePage<'_> =
+    let page: WirePage =
         serde_json::from_slice(body).map_err(|error| ClientError::Answer(error.into()))?;
-    let events = page.chunk.into_iter().map(RawJson::from).collect();
+    let WirePage { chunk, end } = page;
+    // An end that cannot be asked for is none of history's: what lies before it is missing.
+    check_token(end.as_deref().unwrap_or_default())?;
     Ok(HistoryPage {
-        events,
-        end: page.end,
+        events: chunk.0,
+        end,
     })
 }
 
@@ -69,8 +73,7 @@ fn classify(error: ClientError) -> SourceError {
 }
 
 #[derive(Deserialize)]
-struct WirePage<'a> {
-    #[serde(borrow)]
-    chunk: Vec<&'a RawValue>,
+struct WirePage {
+    chunk: Events,
     end: Option<String>,
 }

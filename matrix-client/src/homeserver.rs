@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header::AUTHORIZATION};
 use matrix_bridge_core::{
-    Clock, Timestamp,
+    Clock, Misfit, Timestamp,
     ruma::api::{
         IncomingResponse, MatrixVersion, OutgoingRequest, OutgoingRequestExt, SupportedVersions,
         auth_scheme::{AuthScheme, SendAccessToken},
@@ -15,7 +15,9 @@ use matrix_bridge_core::{
 use ruma::api::client::{account::whoami, discovery::get_supported_versions};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{ApiError, ClientError, ConnectError, Limits, Transport, WhoAmI, limits};
+use crate::{
+    ApiError, ClientError, ConnectError, Limits, Transport, WhoAmI, error::shortened, limits,
+};
 
 /// A homeserver, without anybody's token. Cloning shares it.
 #[derive(Clone)]
@@ -133,7 +135,9 @@ impl Homeserver {
         if known.iter().any(|version| *version >= MatrixVersion::V1_1) {
             return Ok(());
         }
-        Err(ConnectError::TooOld(response.versions.join(", ")))
+        Err(ConnectError::TooOld(shortened(
+            &response.versions.join(", "),
+        )))
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -158,7 +162,8 @@ pub(crate) fn read<T: IncomingResponse>(
     response: &http::Response<Bytes>,
 ) -> Result<T, ClientError> {
     let borrowed = http::Response::new(&**response.body());
-    T::try_from_http_response_inner(borrowed).map_err(|error| ClientError::Answer(error.into()))
+    T::try_from_http_response_inner(borrowed)
+        .map_err(|error| ClientError::Answer(Misfit::of(&error)))
 }
 
 fn check_url(base_url: &str) -> Result<(), ConnectError> {

@@ -21,6 +21,7 @@ mod reqwest_transport;
 mod retry_after;
 mod sender;
 mod sync;
+mod sync_body;
 mod system;
 mod token;
 mod transport;

@@ -5,6 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{HeaderMap, header::RETRY_AFTER};
 use matrix_bridge_core::Timestamp;
 
+/// The longest wait that is believed. Synapse was seen to ask for a day, and nobody
+/// means years: after one wrong date the bot would never come back by itself.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The larger of the `Retry-After` header and `retry_after_ms`; the field where the
 /// header is the same rounded up to whole seconds, as Synapse does it.
 ///
@@ -20,10 +24,11 @@ pub(crate) fn retry_after(
         .and_then(|value| value.to_str().ok());
     let header = header.and_then(|text| from_header(text, now));
     let field = millis.map(Duration::from_millis);
-    match (header, field) {
+    let asked = match (header, field) {
         (Some(header), Some(field)) if header == rounded_up(field) => Some(field),
         _ => header.max(field),
-    }
+    };
+    asked.map(|span| span.min(LONGEST))
 }
 
 fn rounded_up(span: Duration) -> Duration {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::StatusCode;
 use matrix_bridge_core::{
-    Action, Identity, ParkCode, ParkReason, RawJson, Row, SendError, Sender, Target,
+    Action, Identity, MAX_ID, ParkCode, ParkReason, RawJson, Row, SendError, Sender, Target,
     ruma::{OwnedEventId, OwnedRoomId, RoomId, events::StateEventType, serde::Raw},
 };
 use ruma::api::client::{
@@ -132,7 +132,7 @@ impl ClientSender {
 impl Sender for ClientSender {
     async fn send(&self, row: &Row) -> Result<Option<OwnedEventId>, SendError> {
         match self.request(row).await {
-            Ok(event_id) => Ok(event_id),
+            Ok(event_id) => Ok(event_id.filter(is_id)),
             Err(error) if is_done_already(&error, &row.body.action) => Ok(None),
             Err(error) => Err(classify(error, &row.body.action)),
         }
@@ -150,6 +150,12 @@ impl Sender for ClientSender {
             Err(error) => Err(classify(error, &Action::Join)),
         }
     }
+}
+
+/// Whether the id can be one. What was sent is sent; without an id that fits it only
+/// cannot be edited later.
+fn is_id(id: &OwnedEventId) -> bool {
+    id.as_str().len() <= MAX_ID
 }
 
 fn raw(content: String) -> Result<Raw<serde_json::Value>, ClientError> {

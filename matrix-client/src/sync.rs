@@ -1,21 +1,17 @@
 //! `/sync` as a source of events.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use matrix_bridge_core::{
-    Position, RawJson, RoomBatch, Section, Source, SourceBatch, SourceError, SourceId,
-    ruma::{OwnedRoomId, presence::PresenceState},
+    Position, Source, SourceBatch, SourceError, SourceId, ruma::presence::PresenceState,
 };
 use ruma::api::client::{
     filter::{Filter, FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter},
     sync::sync_events,
 };
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::{Client, ClientError, limits};
+use crate::{Client, ClientError, limits, sync_body::read};
 
 /// So many events of a room at once; more come with a gap.
 const TIMELINE: u32 = 1_000;
@@ -203,152 +199,5 @@ fn classify(error: ClientError, has_position: bool) -> SourceError {
     SourceError::Away {
         retry_after: error.retry_after(),
         source: error.into(),
-    }
-}
-
-/// Reads an answer part by part, each raw: one bad room or event harms only itself, and
-/// nothing is read deeper than its head.
-fn read(body: &Bytes) -> Result<SourceBatch, ClientError> {
-    let sync: WireSync<'_> =
-        serde_json::from_slice(body).map_err(|error| ClientError::Answer(error.into()))?;
-    let mut batch = SourceBatch {
-        position: Some(Position::new(sync.next_batch)),
-        ..SourceBatch::default()
-    };
-    let rooms = sync.rooms.unwrap_or_default();
-    for (section, rooms) in [
-        (Section::Join, rooms.join),
-        (Section::Invite, rooms.invite),
-        (Section::Leave, rooms.leave),
-    ] {
-        for (id, room) in rooms.unwrap_or_default() {
-            match read_room(&id, section, room) {
-                Ok(room) => batch.rooms.push(room),
-                Err(reason) => batch.skipped.push(reason),
-            }
-        }
-    }
-    Ok(batch)
-}
-
-fn read_room(id: &str, section: Section, room: &RawValue) -> Result<RoomBatch, String> {
-    let shown = || {
-        id.chars()
-            .filter(|c| !c.is_control())
-            .take(255)
-            .collect::<String>()
-    };
-    let room_id = OwnedRoomId::try_from(id)
-        .map_err(|error| format!("`{}` is not a room id: {error}", shown()))?;
-    let room: WireRoom<'_> = serde_json::from_str(room.get())
-        .map_err(|error| format!("room {room_id} cannot be read: {error}"))?;
-    let timeline = room.timeline.unwrap_or_default();
-    // Which of the two a server sends depends on its version, not on what was asked.
-    let state = room
-        .state
-        .or(room.state_after)
-        .or(room.invite_state)
-        .unwrap_or_default();
-    Ok(RoomBatch {
-        room: room_id,
-        section,
-        timeline: raw(timeline.events),
-        state: raw(state.events),
-        limited: timeline.limited.unwrap_or_default(),
-        prev_batch: timeline.prev_batch,
-    })
-}
-
-fn raw(events: Option<Vec<&RawValue>>) -> Vec<RawJson> {
-    events
-        .unwrap_or_default()
-        .into_iter()
-        .map(|event| event.into())
-        .collect()
-}
-
-#[derive(Deserialize)]
-struct WireSync<'a> {
-    next_batch: String,
-    #[serde(borrow)]
-    rooms: Option<WireRooms<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct WireRooms<'a> {
-    #[serde(borrow)]
-    join: Option<BTreeMap<String, &'a RawValue>>,
-    #[serde(borrow)]
-    invite: Option<BTreeMap<String, &'a RawValue>>,
-    #[serde(borrow)]
-    leave: Option<BTreeMap<String, &'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct WireRoom<'a> {
-    #[serde(borrow)]
-    timeline: Option<WireEvents<'a>>,
-    #[serde(borrow)]
-    state: Option<WireEvents<'a>>,
-    #[serde(borrow)]
-    state_after: Option<WireEvents<'a>>,
-    #[serde(borrow)]
-    invite_state: Option<WireEvents<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct WireEvents<'a> {
-    #[serde(borrow)]
-    events: Option<Vec<&'a RawValue>>,
-    limited: Option<bool>,
-    prev_batch: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn batch(json: &str) -> SourceBatch {
-        read(&Bytes::copy_from_slice(json.as_bytes())).unwrap()
-    }
-
-    #[test]
-    fn one_bad_room_harms_only_itself() {
-        let batch = batch(
-            r#"{"next_batch":"s2","rooms":{"join":{
-                "!good:x":{"timeline":{"events":[{"a":1},7],"limited":true}},
-                "nonsense":{},
-                "!odd:x":{"timeline":[]}},
-                "invite":{"!in:x":{"invite_state":{"events":[{}]}}}}}"#,
-        );
-
-        assert_eq!(batch.position, Some(Position::new("s2")));
-        let ids: Vec<_> = batch.rooms.iter().map(|room| room.room.as_str()).collect();
-        assert_eq!(ids, ["!good:x", "!in:x"]);
-        assert_eq!(batch.rooms[0].timeline.len(), 2);
-        assert!(batch.rooms[0].limited);
-        assert_eq!(batch.rooms[1].state.len(), 1);
-        assert_eq!(batch.skipped.len(), 2);
-    }
-
-    #[test]
-    fn no_depth_of_an_event_stops_the_reading() {
-        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let batch = batch(&format!(
-            r#"{{"next_batch":"s2","to_device":{{"events":[{deep}]}},
-                "rooms":{{"join":{{"!r:x":{{"timeline":{{"events":[{{"content":{deep}}}]}}}}}}}}}}"#
-        ));
-
-        assert_eq!(batch.rooms[0].timeline.len(), 1);
-    }
-
-    #[test]
-    fn an_answer_that_is_none_is_an_error() {
-        for body in ["", "<html>", "[]", r#"{"next_batch":7}"#, r#"{"rooms":{}}"#] {
-            assert!(
-                read(&Bytes::copy_from_slice(body.as_bytes())).is_err(),
-                "{body}"
-            );
-        }
     }
 }

@@ -8,7 +8,7 @@ use ruma::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::{Message, ParkCode, ParkReason, RawJson, Relation, Reply, Timestamp, relation};
+use crate::{Message, Misfit, ParkCode, ParkReason, RawJson, Relation, Reply, Timestamp, relation};
 
 /// An event of a room. Cloning is cheap.
 ///
@@ -44,7 +44,7 @@ impl Event {
         let wire: WireEvent<'_> =
             serde_json::from_str(raw.as_str()).map_err(|error| Unreadable {
                 event_id: None,
-                reason: unreadable(format!("not an event: {error}")),
+                reason: unreadable(format!("not an event: {}", Misfit::from(error))),
             })?;
         let id: OwnedEventId = wire.required("event_id", wire.event_id, None)?;
         if id.as_str().len() > relation::MAX_ID {

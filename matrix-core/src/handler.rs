@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ruma::{EventId, OwnedUserId, UserId};
 
-use crate::{Account, Effects, Event, Missed, RowKey, Store, StoreError, ValueKey};
+use crate::{Account, Effects, Event, Misfit, Missed, RowKey, Store, StoreError, ValueKey};
 
 /// Decides what an event leads to.
 ///
@@ -201,6 +201,7 @@ impl From<StoreError> for HandlerError {
 
 impl From<serde_json::Error> for HandlerError {
     fn from(error: serde_json::Error) -> Self {
-        Self::park("the event's content does not fit").with_source(error)
+        // Kept for a person, and logged: nothing of the content may be in it.
+        Self::park("the event's content does not fit").with_source(Misfit::from(error))
     }
 }

@@ -35,6 +35,7 @@ mod marker;
 mod memory;
 mod message;
 pub mod metrics;
+mod misfit;
 mod park;
 mod parked;
 mod pipeline;
@@ -75,6 +76,7 @@ pub use self::{
     marker::MARKER,
     memory::MemoryStore,
     message::{Message, Reply},
+    misfit::Misfit,
     park::{ParkCode, ParkReason},
     parked::{Parked, ReplaceError},
     pipeline::MAX_CONTENT,
@@ -84,7 +86,7 @@ pub use self::{
         Claim, ClaimRequest, ListState, OutboundQueue, Outcome, OutcomeCursor, OutcomeResult,
         ParkedRows, QueueDepth, Settled, Settlement, Verdict,
     },
-    relation::Relation,
+    relation::{MAX_ID, Relation},
     router::{Command, Router},
     row::{
         Action, Address, Disposition, EndpointClass, HostLink, NewRow, OrderPolicy, Row, RowBody,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// The longest Matrix identifier, in bytes.
-pub(crate) const MAX_ID: usize = 255;
+pub const MAX_ID: usize = 255;
 
 /// The relation of an event, as far as it is well formed.
 ///

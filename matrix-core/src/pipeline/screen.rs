@@ -219,7 +219,9 @@ impl Screen<'_> {
         }
         let work = self.wanted(chosen);
         if !work.is_empty() {
-            self.out.work.insert(facts.room.clone(), work);
+            // A homeserver may name a room in two sections.
+            let room = self.out.work.entry(facts.room.clone()).or_default();
+            room.extend(work);
         }
     }
 
