@@ -18,7 +18,7 @@ pub use matrix_bridge_core::*;
 pub use matrix_bridge_client::*;
 
 #[cfg(feature = "sqlite")]
-pub use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore};
+pub use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore, Synchronous};
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "client", feature = "sqlite"))]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use matrix_bridge_core::{
-    Position, Source, SourceBatch, SourceError, SourceId, ruma::presence::PresenceState,
+    Position, RoomBatch, Section, Source, SourceBatch, SourceError, SourceId,
+    ruma::presence::PresenceState,
 };
 use ruma::api::client::{
     filter::{Filter, FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter},

@@ -1,5 +1,6 @@
 //! The command line.
 
+use super::fuzz;
 use super::kill::{Against, Wanted};
 use super::steps::Step;
 
@@ -8,6 +9,7 @@ usage: cargo xtask test [--verbose] [--full] [STEP...]   run all steps, or those
        cargo xtask bench [ARGUMENT...]                   run the benchmarks; arguments go to cargo bench
        cargo xtask kill [KILL-OPTION...]                 kill the bot at random moments under load, and judge
        cargo xtask sim [SIM-OPTION...]                   live days in virtual time from seeds, and judge them
+       cargo xtask fuzz [--seconds N] [--seed S] [TARGET...]  fuzz all targets, or those, so long each (60 s)
        cargo xtask planted [NN...]                       plant the bugs of planted/, or those; tests must turn red
        cargo xtask help                                  this text, and the steps
 
@@ -39,6 +41,7 @@ pub(crate) enum Order {
     Sim {
         arguments: Vec<String>,
     },
+    Fuzz(fuzz::Wanted),
     Planted {
         names: Vec<String>,
     },
@@ -60,6 +63,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Order
         Some("sim") => Ok(Order::Sim {
             arguments: arguments.collect(),
         }),
+        Some("fuzz") => fuzz::Wanted::parse(arguments).map(Order::Fuzz),
         Some("planted") => Ok(Order::Planted {
             names: arguments.collect(),
         }),

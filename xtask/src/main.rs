@@ -8,6 +8,7 @@ mod arguments;
 mod checks;
 mod counts;
 mod failure;
+mod fuzz;
 mod kill;
 mod package;
 mod planted;
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Ok(Order::Bench { arguments }) => bench(&arguments).await,
         Ok(Order::Kill(wanted)) => kill::run(wanted).await,
         Ok(Order::Sim { arguments }) => sim::run(&arguments).await,
+        Ok(Order::Fuzz(wanted)) => fuzz::run(&wanted).await,
         Ok(Order::Planted { names }) => planted::run(&names).await,
         Ok(Order::Test {
             steps,

@@ -14,6 +14,8 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
         "--exclude",
         "xtask",
         "--exclude",
+        "matrix-bridge-fuzz",
+        "--exclude",
         "matrix-bridge-harness",
     ];
     // A checkout in CI has nothing uncommitted; one on a desk usually has.

@@ -61,4 +61,5 @@ pub mod value;
 pub use self::{
     factory::{InMemory, StoreFactory},
     list::{CASES, Case, CaseFuture, failing_cases},
+    sample::full_batch,
 };

@@ -312,7 +312,8 @@ pub(super) fn keys(rows: &[Row]) -> Vec<&str> {
 }
 
 /// A batch that uses every field but the owner, all of it named after `name`.
-pub(super) fn full_batch(name: &'static str) -> Batch {
+#[must_use]
+pub fn full_batch(name: &'static str) -> Batch {
     Batch {
         marks: vec![event(name)],
         rows: vec![
