@@ -64,3 +64,29 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // Temporary files would hold messages, outside of the folder that is ours.
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_waits_for_the_disk_unless_it_is_told_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bridge.db");
+        std::fs::File::create(&path).unwrap();
+        let synchronous = |config: &SqliteConfig| -> i64 {
+            let connection = open(config).unwrap();
+            prepare_writer(&connection, config).unwrap();
+            let value = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+            value.unwrap()
+        };
+
+        let (normal, full) = (1, 2);
+        let config = SqliteConfig::new(&path);
+        assert_eq!(synchronous(&config), full);
+        assert_eq!(
+            synchronous(&config.synchronous(Synchronous::Normal)),
+            normal
+        );
+    }
+}

@@ -268,6 +268,59 @@ async fn a_row_keeps_its_transaction_id_over_a_stop_and_a_lost_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_and_a_redaction_of_one_event_are_both_done() {
+    let world = World::new();
+    let room = world.room();
+    let handler = |event: matrix_bridge_core::Event, _| async move {
+        let (room, id) = (event.room().to_owned(), event.id().to_owned());
+        let effects = matrix_bridge_core::Effects::none().reply(event.reply("removed"));
+        Ok::<_, matrix_bridge_core::HandlerError>(effects.redact(room, id, None))
+    };
+    world.server.set_state(
+        &room,
+        &world.alice.user_id,
+        "m.room.power_levels",
+        "",
+        serde_json::json!({"users": {&world.alice.user_id: 100, &world.bot.user_id: 50}}),
+    );
+    let setup = Setup {
+        handler: std::sync::Arc::new(handler),
+        ..Setup::default()
+    };
+    let bot = world.start(setup).await;
+
+    let spam = world.alice_says(&room, "spam");
+    assert_eq!(world.until_said(&room, 1).await, ["removed"]);
+    pass(Duration::from_secs(10)).await;
+
+    let events = world.server.timeline(&room);
+    let spam = events.iter().find(|event| event.event_id == spam);
+    assert!(spam.is_some_and(|event| event.is_redacted), "{events:?}");
+    assert_eq!(world.rows(ListState::Sent).await.len(), 2);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_and_a_limit_count_no_attempt() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    let hour = Duration::from_secs(3_600);
+    let on_send = |fault: Fault| fault.on(Endpoint::Send).by(&world.bot.user_id);
+    let limit = Fault::rate_limited(RateLimitForm::BodyOnly(Duration::from_secs(60)));
+    world.server.fault(on_send(limit).times(20));
+    world.server.fault(on_send(Fault::refused()).times(50));
+
+    world.alice_says(&room, "!ping");
+    pass(hour).await;
+
+    let sent = world.rows(ListState::Sent).await;
+    assert_eq!(world.server.faults_left(), 0);
+    assert_eq!((sent.len(), sent[0].attempts), (1, 0));
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_homeserver_that_comes_back_is_noticed_within_its_cap() {
     let world = World::new();
     let room = world.room();

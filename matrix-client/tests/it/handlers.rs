@@ -1,11 +1,18 @@
 //! What handlers may do wrong.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use matrix_bridge_core::{
     Account, Context, Effects, Event, HandlerError, NewParkedEvent, ParkCode, StateStore,
 };
 use matrix_bridge_testkit::homeserver::Fault;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::world::{Setup, World, pass};
@@ -118,7 +125,7 @@ async fn count(event: Event, context: Context) -> Result<Effects, HandlerError> 
 async fn an_event_that_comes_again_is_not_handled_again() {
     let world = World::new();
     let room = world.room();
-    let handler = std::sync::Arc::new(count);
+    let handler = Arc::new(count);
     let bot = world
         .start(Setup {
             handler,
@@ -136,12 +143,57 @@ async fn an_event_that_comes_again_is_not_handled_again() {
     bot.stop().await;
 }
 
+/// A sender may set its clock as it likes: what we remember does not go by it.
+#[tokio::test(start_paused = true)]
+async fn an_event_from_1970_that_comes_again_is_not_handled_again() {
+    let world = World::new();
+    let room = world.room();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let handler = {
+        let calls = calls.clone();
+        move |_: Event, _: Context| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, HandlerError>(Effects::none()) }
+        }
+    };
+    let settings = matrix_bridge_core::Settings {
+        marks_ttl: Duration::from_secs(1_200),
+        ..Default::default()
+    };
+    let bot = world
+        .start(Setup {
+            handler: Arc::new(handler),
+            settings,
+            ..Setup::default()
+        })
+        .await;
+    let event = |id: &str| {
+        json!({
+            "event_id": id, "type": "m.room.message", "sender": world.alice.user_id, "origin_server_ts": 1,
+            "content": {"msgtype": "m.text", "body": "old"},
+        })
+    };
+    for id in ["$first", "$second"] {
+        world.server.inject_raw(&room, event(id).to_string());
+    }
+    pass(Duration::from_secs(180)).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+
+    world.server.fault(Fault::repeated_batch());
+    world.alice_says(&room, "news");
+    pass(Duration::from_secs(60)).await;
+
+    assert_eq!(world.server.faults_left(), 0);
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    bot.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn values_show_what_earlier_events_decided_and_survive_a_stop() {
     let world = World::new();
     let [room, other] = [world.room(), world.room()];
     let setup = || Setup {
-        handler: std::sync::Arc::new(count),
+        handler: Arc::new(count),
         ..Setup::default()
     };
     let bot = world.start(setup()).await;
@@ -175,7 +227,7 @@ async fn a_senders_clock_counts_only_between_our_last_commit_and_now() {
     let world = World::new();
     let room = world.room();
     let setup = || Setup {
-        handler: std::sync::Arc::new(age),
+        handler: Arc::new(age),
         ..Setup::default()
     };
     let bot = world.start(setup()).await;

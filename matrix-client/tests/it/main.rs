@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod bounds;
 mod delivery;
 mod dependents;
 mod encryption;
@@ -20,6 +21,7 @@ mod replies;
 mod requests;
 mod sessions;
 mod slow_rooms;
+mod together;
 mod tokens;
 mod troubles;
 mod world;

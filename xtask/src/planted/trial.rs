@@ -157,6 +157,8 @@ async fn build(
     command
         .current_dir(tree.folder())
         .env("CARGO_TARGET_DIR", tree.target())
+        // Nobody looks at it with a debugger, and linking is most of the time.
+        .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .args(["test", "--no-run", "--package", package])
         .arg("--message-format=json-render-diagnostics");
     match target {
