@@ -266,6 +266,9 @@ impl Seen {
             None => {
                 let first = (path.to_owned(), asked.body.clone());
                 self.sent.insert(transaction.clone(), first);
+                // A message that goes out for the first time is progress, and no loop:
+                // it may cost a look at its room, and the sync that shows it.
+                self.window.requests = self.window.requests.saturating_sub(3);
             }
             Some((before, body)) if before != path || *body != asked.body => {
                 self.object(format!("{} was another request before", asked.line));

@@ -37,6 +37,7 @@ impl Pump {
             down_since: None,
             is_unsure: position.is_some(),
             looks: 0,
+            asked_wait: Duration::ZERO,
             losses: 0,
             position,
             is_behind: true,
@@ -73,6 +74,8 @@ struct Reader {
     is_unsure: bool,
     /// How often that was to be looked up, in vain.
     looks: u32,
+    /// What the homeserver asked us to wait when it was looked up.
+    asked_wait: Duration,
     /// How often in a row the position was refused; above 0 there is none.
     losses: u32,
     resumed: watch::Receiver<u64>,
@@ -131,6 +134,14 @@ impl Reader {
 
     /// The next batch, or how long to wait.
     async fn read(&mut self) -> Result<SourceBatch, Wait> {
+        let delay = std::mem::take(&mut self.asked_wait);
+        if !delay.is_zero() {
+            let is_for_account = false;
+            return Err(Wait {
+                delay,
+                is_for_account,
+            });
+        }
         // What changes from here on may have come too late for this attempt.
         self.resumed.mark_unchanged();
         match self.source.next(self.position.as_ref()).await {
@@ -175,6 +186,9 @@ impl Reader {
             Ok(heads) => Some(heads),
             Err(error) => {
                 self.looks += 1;
+                if let SourceError::Away { retry_after, .. } = &error {
+                    self.asked_wait = retry_after.unwrap_or_default();
+                }
                 let message = chain(&error);
                 tracing::warn!("whether events were passed over cannot be looked up: {message}");
                 self.is_unsure = self.looks < LOOKS;
