@@ -3,6 +3,8 @@
 //! A finding is printed with its input; an input that ends the process is left in the
 //! file that the failure names. Put it into `corpus/TARGET` under a telling name.
 
+#![cfg(test)]
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -46,12 +46,11 @@ pub(super) async fn converse(answers: Vec<Answer>) -> Seen {
     let client = client(move |request| theirs.answer(request)).await;
     let (handle, stop, task) = start(client);
 
-    let is_probed = tokio::time::timeout(patience, probed.wait_for(|probed| *probed)).await;
+    let probed = tokio::time::timeout(patience, probed.wait_for(|probed| *probed));
+    // What it gives back is a lock, which must not be held on.
+    let is_probed = probed.await.is_ok();
     let health = handle.health().health();
-    assert!(
-        is_probed.is_ok(),
-        "the bot does not answer any more: {health:?}"
-    );
+    assert!(is_probed, "the bot does not answer any more: {health:?}");
     stop.cancel();
     let ended = task.await.expect("the engine does not panic");
     ended.expect("the store is in memory");

@@ -32,8 +32,10 @@ pub(crate) fn run(input: &[u8]) {
         Ok(Loaded::Disabled) => {}
         Err(error) => assert_fit_to_tell(&error.to_string()),
     }
-    if let Err(error) = config::load_for_report(Some(&path), &environment) {
-        assert_fit_to_tell(&error.to_string());
+    for needs_user in [false, true] {
+        if let Err(error) = config::load_for_report(Some(&path), &environment, needs_user) {
+            assert_fit_to_tell(&error.to_string());
+        }
     }
 }
 

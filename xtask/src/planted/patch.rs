@@ -121,7 +121,7 @@ mod tests {
 
     const PATCH: &str = "\
 bug: the position is saved first
-test: matrix-bridge-client it crash_points::one
+test: matrix-bridge-client it every_step::one
 expect: timeout or red
 
 diff --git a/x b/x
@@ -139,7 +139,7 @@ diff --git a/x b/x
                 tests: vec![TestName {
                     package: "matrix-bridge-client".to_owned(),
                     target: "it".to_owned(),
-                    test: "crash_points::one".to_owned(),
+                    test: "every_step::one".to_owned(),
                 }],
                 may_hang: true,
                 path: PathBuf::new(),
