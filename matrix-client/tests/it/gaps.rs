@@ -3,48 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use matrix_bridge_core::{Account, Context, Event, HandlerError, RoomMode, Settings, StateStore};
+use matrix_bridge_core::{Context, Event, HandlerError, RoomMode, Settings};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimitForm};
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
+    away::numbers,
     policies::listed,
     world::{Setup, World, pass},
 };
-
-pub(crate) fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
-    range.map(|number| number.to_string()).collect()
-}
-
-impl World {
-    /// Alice asks so many questions, which end with their number.
-    pub(crate) fn alice_asks(&self, room: &str, range: std::ops::Range<u32>) {
-        for number in range {
-            self.alice_says(room, &format!("!echo {number}"));
-        }
-    }
-
-    /// Nothing waits in the inbox any more.
-    pub(crate) async fn inbox_is_empty(&self) {
-        let account = Account::new(&self.bot.user_id);
-        let lanes = self.store.inbox_lanes(&account, None, 10).await;
-        assert_eq!(lanes.unwrap(), []);
-    }
-
-    /// A bot that followed this room and is away.
-    pub(crate) async fn followed_room(&self) -> String {
-        let room = self.room();
-        let bot = self.start(Setup::default()).await;
-        pass(Duration::from_secs(1)).await;
-        self.alice_says(&room, "!echo first");
-        self.until_said(&room, 1).await;
-        // It sees its own answer.
-        pass(Duration::from_secs(1)).await;
-        bot.stop().await;
-        room
-    }
-}
 
 fn settings(change: impl FnOnce(&mut Settings)) -> Setup {
     let mut settings = Settings::default();

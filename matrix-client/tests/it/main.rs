@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod away;
 mod bounds;
 mod delivery;
 mod dependents;

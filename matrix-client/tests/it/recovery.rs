@@ -17,7 +17,7 @@ use matrix_bridge_core::{
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, Homeserver};
 
 use crate::{
-    gaps::numbers,
+    away::numbers,
     world::{Setup, World, pass},
 };
 
