@@ -2,7 +2,6 @@
 
 use std::{
     path::PathBuf,
-    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -151,7 +150,8 @@ impl Stage {
         let mut plan = troubles.iter().copied();
         let mut steps = Steps::default();
         let mut bot = self.begin(scenario, &steps, plan.next()).await;
-        let mut play = pin!((scenario.play)(self.clone()));
+        // It goes on while the bot is dead, and while it comes back.
+        let mut play = tokio::spawn((scenario.play)(self.clone()));
         loop {
             tokio::select! {
                 biased;
@@ -160,7 +160,10 @@ impl Stage {
                     steps = Steps::default();
                     bot = self.begin(scenario, &steps, plan.next()).await;
                 }
-                () = &mut play => break,
+                ended = &mut play => {
+                    ended.unwrap();
+                    break;
+                }
             }
         }
         let has_struck = plan.next().is_none() && steps.is_done();
