@@ -2,9 +2,9 @@
 //!
 //! 1. A [`Target`] is a plain function of bytes. It goes through the public entry points
 //!    that outside input goes through, and asserts what must hold whatever comes in.
-//! 2. [`judge`] runs it once: on a small stack, without a panic, within a bounded time and
+//! 2. `judge` runs it once: on a small stack, without a panic, within a bounded time and
 //!    a bounded memory.
-//! 3. [`replay`] judges the committed corpus, and then inputs made from it by [`mutate`];
+//! 3. [`replay()`] judges the committed corpus, and then inputs made from it by [`mutate()`];
 //!    `cargo test` does that for each target in a process of its own.
 //! 4. `cargo xtask fuzz` builds the same program with `--cfg guided`: libFuzzer then
 //!    chooses the inputs by the code that they reach.
