@@ -17,6 +17,8 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
         "matrix-bridge-fuzz",
         "--exclude",
         "matrix-bridge-harness",
+        "--exclude",
+        "simulation",
     ];
     // A checkout in CI has nothing uncommitted; one on a desk usually has.
     if env::var_os("CI").is_none() {
