@@ -31,10 +31,10 @@ impl ClientHistory {
 #[async_trait]
 impl RoomHistory for ClientHistory {
     async fn page(&self, room: &RoomId, request: PageRequest) -> Result<HistoryPage, SourceError> {
-        let PageRequest { from, to, limit } = request;
+        let PageRequest { from, limit } = request;
         let mut request =
             get_message_events::v3::Request::new(room.to_owned(), Direction::Backward);
-        (request.from, request.to) = (from, to);
+        request.from = from;
         request.limit = UInt::from(limit);
         let body = self.client.call_raw(request, limits::SHORT).await;
         body.and_then(|body| read(&body)).map_err(classify)

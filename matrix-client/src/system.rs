@@ -1,9 +1,19 @@
 //! The machine's own clock and random numbers.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use matrix_bridge_core::{Clock, Random, Timestamp};
+
+/// Where the steady clock starts.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that is injected elsewhere"
+)]
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +31,10 @@ impl Clock for SystemClock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn steady(&self) -> Duration {
+        START.elapsed()
     }
 
     async fn sleep(&self, span: Duration) {

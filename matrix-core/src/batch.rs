@@ -250,7 +250,8 @@ pub struct RoomFacts {
     pub encrypted: bool,
     /// The room that replaces it, once it is upgraded.
     pub successor: Option<OwnedRoomId>,
-    /// The last event that was received there.
+    /// The last event that was received there; none after we left, for then all that was
+    /// said to us there is known.
     pub last_seen: Option<LastSeen>,
 }
 

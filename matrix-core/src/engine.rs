@@ -11,7 +11,7 @@ use crate::{
     Clock, EventHandler, Fence, HealthBoard, Identity, LeaseName, LeaseOutcome, LeaseRequest,
     Owner, Policy, Prepare, Random, RoomHistory, Sender, Settings, Source, Status, Store,
     StoreError, chain, dispatcher, metrics,
-    pipeline::{Interrupted, Pipeline},
+    pipeline::{Feed, Interrupted, Pipeline},
     shared::Shared,
 };
 
@@ -207,18 +207,19 @@ pub enum EngineError {
 /// Runs the pipeline, anew from what the store holds whenever it has to.
 async fn take_in(
     shared: &Arc<Shared>,
-    mut source: Box<dyn Source>,
+    source: Box<dyn Source>,
     stop: &CancellationToken,
 ) -> Result<(), EngineError> {
+    let mut feed = Feed::new(shared, source);
     let mut failures = 0;
     while !stop.is_cancelled() {
-        let begun = shared.now();
+        let begun = shared.steady();
         let interrupted = match own(shared, stop).await {
             Ok(None) => return Ok(()),
             Ok(Some(owner)) => {
-                let (given_back, result) = pipeline(shared, source, &owner, stop).await;
+                let (given_back, result) = pipeline(shared, feed, &owner, stop).await;
                 let _ = shared.store.release(&owner.lease, owner.fence).await;
-                source = given_back.ok_or(EngineError::SourceLost)?;
+                feed = given_back.ok_or(EngineError::SourceLost)?;
                 match result {
                     Ok(()) => return Ok(()),
                     Err(interrupted) => interrupted,
@@ -232,7 +233,7 @@ async fn take_in(
             Interrupted::SourceLost => return Err(EngineError::SourceLost),
         };
         // One that ran well for a while does not count as failing again.
-        let ran_well = shared.now().since(begun) > Duration::from_secs(60);
+        let ran_well = shared.steady().since(begun) > Duration::from_secs(60);
         failures = if ran_well { 1 } else { failures + 1 };
         note_restart(shared, &message);
         pause(
@@ -250,15 +251,16 @@ async fn take_in(
 /// Runs the pipeline once, renewing the lease beside it.
 async fn pipeline(
     shared: &Arc<Shared>,
-    source: Box<dyn Source>,
+    feed: Feed,
     owner: &Owner,
     stop: &CancellationToken,
-) -> (Option<Box<dyn Source>>, Result<(), Interrupted>) {
-    let pipeline = match Pipeline::start(shared.clone(), source.id().clone(), owner.clone()).await {
+) -> (Option<Feed>, Result<(), Interrupted>) {
+    let id = feed.source_id();
+    let pipeline = match Pipeline::start(shared.clone(), id, owner.clone()).await {
         Ok(pipeline) => pipeline,
-        Err(interrupted) => return (Some(source), Err(interrupted)),
+        Err(interrupted) => return (Some(feed), Err(interrupted)),
     };
-    let run = pipeline.run(source, stop);
+    let run = pipeline.run(feed, stop);
     let keep = keep_lease(shared, owner);
     match select(pin!(run), pin!(keep)).await {
         Either::Left((done, _)) => done,

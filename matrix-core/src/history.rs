@@ -24,8 +24,6 @@ pub trait RoomHistory: fmt::Debug + Send + Sync + 'static {
 pub struct PageRequest {
     /// Where to begin, going backwards; `None` for the newest event.
     pub from: Option<String>,
-    /// Where to end, if that is known.
-    pub to: Option<String>,
     /// How many events at most; a homeserver may give fewer.
     pub limit: u32,
 }
@@ -47,8 +45,6 @@ pub struct HistoryPage {
 pub struct Gap {
     /// Where to go on reading, backwards; `None` for the newest event.
     pub from: Option<String>,
-    /// Where to end, as the source knows it; `None` if it cannot be trusted to know.
-    pub to: Option<String>,
     /// The last event that was received before the gap. Without one the gap ends where
     /// we came into the room.
     pub last_seen: Option<LastSeen>,
@@ -66,6 +62,10 @@ pub struct Gap {
     /// there was not said to us.
     #[serde(default)]
     pub is_out: bool,
+    /// Whether the room was encrypted there. What was said before it turned so is
+    /// handled like any other event.
+    #[serde(default)]
+    pub is_encrypted: bool,
     /// Why the rest stays out, once that is decided; handlers are then to be told.
     #[serde(default)]
     pub end: Option<GapEnd>,

@@ -23,6 +23,7 @@ mod backoff;
 mod batch;
 mod dispatcher;
 mod effect;
+mod encrypted;
 mod engine;
 mod error;
 mod event;

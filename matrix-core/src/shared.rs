@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     Account, Clock, EventHandler, HealthBoard, Identity, Policy, Random, RoomHistory, Sender,
-    Settings, Store, Timestamp,
+    Settings, Store, Timestamp, encrypted::EncryptedRooms, time::Moment,
 };
 
 pub(crate) struct Shared {
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) holder: String,
     /// Rows were enqueued, or became due.
     pub(crate) enqueued: Notify,
+    /// Rooms that must get no plaintext, though the store may not say so yet.
+    pub(crate) encrypted: EncryptedRooms,
     /// Counts how often the account was found, or said, to work again.
     pub(crate) resumed: watch::Sender<u64>,
     /// How often the source was lost; what was learned before may be out of date.
@@ -71,6 +73,7 @@ impl Shared {
             settings,
             health,
             enqueued: Notify::new(),
+            encrypted: EncryptedRooms::default(),
             resumed,
             outages: AtomicU64::new(0),
             is_source_up: AtomicBool::new(false),
@@ -79,6 +82,11 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The time for whatever does not outlast the process.
+    pub(crate) fn steady(&self) -> Moment {
+        Moment::default() + self.clock.steady()
     }
 
     pub(crate) fn policy(&self) -> Arc<Policy> {

@@ -40,6 +40,34 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
+/// Milliseconds of the [steady](Clock::steady) clock. What lasts no longer than the
+/// process is measured with it, so that nobody who sets the machine's clock changes it.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Moment(pub(crate) u64);
+
+impl Moment {
+    /// The time that passed since `earlier`; zero if `earlier` is later.
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+}
+
+impl Sub<Duration> for Moment {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms", self.0)
@@ -58,6 +86,10 @@ fn millis(span: Duration) -> u64 {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now. It may jump, also backwards.
     fn now(&self) -> Timestamp;
+
+    /// The time since some moment in the past, the same one for as long as the process
+    /// lives. It never jumps, whatever [`now`](Self::now) does.
+    fn steady(&self) -> Duration;
 
     /// Returns after `span`, whatever [`now`](Self::now) says meanwhile.
     async fn sleep(&self, span: Duration);

@@ -43,6 +43,10 @@ impl Clock for VirtualClock {
         START + self.start.elapsed()
     }
 
+    fn steady(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }

@@ -14,7 +14,6 @@ pub(crate) fn run(input: &[u8]) {
         let client = client(move |_| Some(Answer::ok(body.clone()))).await;
         let request = PageRequest {
             from: Some("from".to_owned()),
-            to: None,
             limit: 100,
         };
         let history = ClientHistory::new(client);

@@ -1,9 +1,19 @@
 //! No plaintext into an encrypted room.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use matrix_bridge_core::{ListState, ParkCode};
-use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
+use async_trait::async_trait;
+use matrix_bridge_core::{ListState, ParkCode, StoreErrorKind};
+use matrix_bridge_testkit::{
+    crash::{Fate, ScriptedStore, StoreScript},
+    homeserver::{Endpoint, Fault},
+};
 use serde_json::json;
 
 use crate::world::{Setup, World, pass};
@@ -96,4 +106,49 @@ async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
     assert_eq!(reads.len(), 1);
     assert!(reads[0].number < sends[0].number);
     bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_sync_shows_holds_before_it_is_written_down() {
+    let world = World::new();
+    let room = world.room();
+    let is_full = Arc::new(AtomicBool::new(false));
+    let store = ScriptedStore::with_script(world.store.clone(), DiskFull(is_full.clone()));
+    let bot = world
+        .start(Setup {
+            store: Some(Arc::new(store)),
+            ..Setup::default()
+        })
+        .await;
+    world.alice_says(&room, "!ping");
+    world.until_said(&room, 1).await;
+    // The next answer waits in the outbox for a moment.
+    world
+        .server
+        .fault(Fault::refused().on(Endpoint::Send).times(1));
+    world.alice_says(&room, "!echo secret");
+    pass(Duration::from_millis(1)).await;
+
+    is_full.store(true, Ordering::SeqCst);
+    world.encrypt(&room);
+    pass(Duration::from_secs(60)).await;
+
+    assert_eq!(world.said(&room), ["pong"]);
+    let reason = world.only_parked_row().await;
+    assert_eq!(reason.code, ParkCode::Encrypted);
+    bot.stop().await;
+}
+
+/// While it is so, nothing is committed.
+#[derive(Debug)]
+struct DiskFull(Arc<AtomicBool>);
+
+#[async_trait]
+impl StoreScript for DiskFull {
+    async fn next(&self, doing: &str) -> Fate {
+        if doing == "committing a batch" && self.0.load(Ordering::SeqCst) {
+            return Fate::NotDone(StoreErrorKind::Unavailable);
+        }
+        Fate::Done
+    }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
-use matrix_bridge_core::{Context, Event, HandlerError, RoomMode, Settings};
+use matrix_bridge_core::{Context, Event, HandlerError, ListState, RoomMode, Settings};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimitForm};
 use serde_json::json;
 use tokio::time::Instant;
@@ -280,6 +280,8 @@ async fn encryption_turned_on_in_the_gap_silences_the_room() {
 
     assert_eq!(world.said(&room), ["first"]);
     assert!(bot.reasons()[0].starts_with("encrypted_room"));
+    // What was asked before is heard, though nothing can be answered any more.
+    assert_eq!(world.rows(ListState::Parked).await.len(), 20);
     world.inbox_is_empty().await;
     bot.stop().await;
 }
@@ -370,5 +372,26 @@ async fn a_fill_goes_on_where_a_kill_left_it() {
     assert!(world.asked(Endpoint::Messages).len() <= 4);
     pass(Duration::from_secs(600)).await;
     assert_eq!(world.said(&room).len(), 451);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_before_a_removal_that_sync_never_showed_is_found_after_the_return() {
+    let world = World::new();
+    let room = world.followed_room().await;
+    world.alice_asks(&room, 0..20);
+    let (alice, bot_id) = (&world.alice.user_id, &world.bot.user_id);
+    world.server.kick(&room, alice, bot_id);
+    world.server.invite(&room, alice, bot_id);
+    // All that the bot sees of this is that it is invited.
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(1)).await;
+
+    world.server.fault(Fault::limited_timeline(10));
+    world.server.join(&room, bot_id);
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room)[1..], numbers(0..20));
+    world.inbox_is_empty().await;
     bot.stop().await;
 }

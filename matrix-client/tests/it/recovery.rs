@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::StatusCode;
+use matrix_bridge_client::SyncSettings;
 use matrix_bridge_core::{
     Account, Advance, Batch, CommitOutcome, Context, Event, HandlerError, MemoryStore, Position,
     SourceId, StateStore, Status, Timestamp,
@@ -338,5 +339,67 @@ async fn after_a_long_outage_what_the_homeserver_went_past_is_found() {
     let said = world.until_said(&room, 6).await;
 
     assert_eq!(said[1..], numbers(0..5));
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_is_refused_again_costs_nothing_of_a_gap_that_is_still_open() {
+    let world = World::new();
+    let room = world.followed_room().await;
+    world.alice_asks(&room, 0..3);
+    world.put_position("garbage").await;
+    world.server.fault(Fault::limited_timeline(1));
+    world
+        .server
+        .fault(Fault::refused().on(Endpoint::Messages).forever());
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(10)).await;
+    bot.stop().await;
+
+    world.put_position("garbage").await;
+    world.server.clear_faults();
+    // This time the timeline holds what is in the gap, and nothing before it.
+    let sync = SyncSettings {
+        first_timeline: 3,
+        ..SyncSettings::default()
+    };
+    let setup = Setup {
+        sync,
+        ..Setup::default()
+    };
+    let bot = world.start(setup).await;
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room)[1..], numbers(0..3));
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_is_repeated_until_it_succeeds() {
+    let world = World::new();
+    let room = world.followed_room().await;
+    let other = world.room();
+    world.alice_asks(&room, 0..3);
+    // The homeserver goes past what was asked, and cannot say what is newest.
+    world
+        .put_position(&world.server.look(Homeserver::next_batch))
+        .await;
+    world
+        .server
+        .fault(Fault::refused().on(Endpoint::Sync).skip(1).times(1));
+    let bot = world.begin(Setup::default()).await;
+    for _ in 0..6 {
+        world
+            .server
+            .fault(Fault::refused().on(Endpoint::Sync).skip(1).times(1));
+        world.alice_says(&other, "hello");
+        pass(Duration::from_secs(100)).await;
+    }
+    world.server.clear_faults();
+
+    world.alice_says(&other, "hello");
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(world.said(&room)[1..], numbers(0..3));
     bot.stop().await;
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Work, measure::Refusal, pace::Turn, paces::Key};
-use crate::{Timestamp, backoff};
+use crate::{backoff, time::Moment};
 
 /// A request that may go. Dropped, it counts as lost.
 pub(super) struct Flight<'a> {
     work: &'a Work,
     key: Key,
-    started: Timestamp,
+    started: Moment,
     is_over: bool,
 }
 
@@ -20,7 +20,7 @@ impl<'a> Flight<'a> {
     pub(super) async fn begin(work: &'a Work, key: Key, stop: &CancellationToken) -> Option<Self> {
         let shared = &work.shared;
         loop {
-            let now = shared.now();
+            let now = shared.steady();
             let turn = work.paces().ask(&key, now);
             let slot = match turn {
                 Turn::Now => return Some(Self::new(work, key, now)),
@@ -32,14 +32,14 @@ impl<'a> Flight<'a> {
                 () = stop.cancelled() => return None,
                 () = shared.clock.sleep(slot.at.since(now)) => {}
             }
-            let now = shared.now();
+            let now = shared.steady();
             if work.paces().take(&key, slot, now) {
                 return Some(Self::new(work, key, now));
             }
         }
     }
 
-    const fn new(work: &'a Work, key: Key, started: Timestamp) -> Self {
+    const fn new(work: &'a Work, key: Key, started: Moment) -> Self {
         Self {
             work,
             key,
@@ -51,7 +51,7 @@ impl<'a> Flight<'a> {
     /// It was accepted.
     pub(super) fn accepted(mut self) {
         self.is_over = true;
-        let now = self.work.shared.now();
+        let now = self.work.shared.steady();
         self.work.paces().accepted(&self.key, self.started, now);
     }
 
@@ -61,7 +61,7 @@ impl<'a> Flight<'a> {
         let shared = &self.work.shared;
         let refusal = Refusal {
             started: self.started,
-            answered: shared.now(),
+            answered: shared.steady(),
             retry_after,
         };
         let longest = (retry_after / 10).min(Duration::from_millis(100));
@@ -73,7 +73,7 @@ impl<'a> Flight<'a> {
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            let now = self.work.shared.now();
+            let now = self.work.shared.steady();
             self.work.paces().lost(&self.key, now);
         }
     }

@@ -44,10 +44,10 @@ pub(super) async fn send(
         done: Done::new(),
     };
     // Later the claim might run out while a request is under way.
-    let latest = work.shared.now() + work.shared.settings.claim_ttl / 2;
+    let latest = work.shared.steady() + work.shared.settings.claim_ttl / 2;
     let mut is_waiting = false;
     for mut row in rows {
-        let may_send = !is_waiting && !stop.is_cancelled() && work.shared.now() < latest;
+        let may_send = !is_waiting && !stop.is_cancelled() && work.shared.steady() < latest;
         let verdict = if may_send {
             let span = tracing::debug_span!(
                 "send", lane = %row.lane, transaction_id = %row.transaction_id,
@@ -166,7 +166,7 @@ impl Lane<'_> {
     /// What needs no attempt to be known.
     async fn may_begin(&mut self, row: &Row) -> Result<(), Unready> {
         let shared = &self.work.shared;
-        let now = shared.now();
+        let now = shared.steady();
         if shared
             .policy()
             .is_silent(row.body.address.room(), row.class)
@@ -185,7 +185,11 @@ impl Lane<'_> {
         if !may_send {
             return Err(RELEASE);
         }
-        if row.body.deadline.is_some_and(|deadline| deadline <= now) {
+        if row
+            .body
+            .deadline
+            .is_some_and(|deadline| deadline <= shared.now())
+        {
             let reason = ParkReason::new(ParkCode::Expired, "its deadline passed");
             return Err(self.give_up(row, reason).await);
         }

@@ -102,7 +102,6 @@ impl Look {
     async fn read_page(&mut self, shared: &Shared, room: &RoomId) -> Result<(), SendError> {
         let request = PageRequest {
             from: self.from.take(),
-            to: None,
             limit: PAGE,
         };
         let page = match shared.history.page(room, request.clone()).await {

@@ -6,7 +6,7 @@
 
 use std::{cmp::Reverse, collections::VecDeque, time::Duration};
 
-use crate::Timestamp;
+use crate::time::Moment;
 
 /// Times are whole milliseconds.
 pub(super) const ROUNDING: Duration = Duration::from_millis(2);
@@ -27,16 +27,16 @@ const RECENT: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refusal {
     /// When the request began.
-    pub(super) started: Timestamp,
+    pub(super) started: Moment,
     /// When the answer came.
-    pub(super) answered: Timestamp,
+    pub(super) answered: Moment,
     /// How long the homeserver asks to wait.
     pub(super) retry_after: Duration,
 }
 
 impl Refusal {
     /// When the next request fits; the answer's way is in it.
-    pub(super) fn named(&self) -> Timestamp {
+    pub(super) fn named(&self) -> Moment {
         self.answered + self.retry_after
     }
 
@@ -63,14 +63,14 @@ pub(super) struct Measure {
     /// bucket holds.
     bunches: Vec<(u32, Duration)>,
     /// When the last requests began that were accepted.
-    recent: VecDeque<Timestamp>,
+    recent: VecDeque<Moment>,
 }
 
 /// From one refusal on, over which time how much was accepted.
 #[derive(Clone, Copy, Debug)]
 struct Since {
     /// The time that the refusal named, and how long it took to come.
-    named: Timestamp,
+    named: Moment,
     took: Duration,
     /// Others that were under way.
     flying: u32,
@@ -80,7 +80,7 @@ struct Since {
     waits: u32,
     late: Duration,
     /// The time that the last wait was for, until it has its request.
-    open: Option<Timestamp>,
+    open: Option<Moment>,
 }
 
 /// How long one request takes out of the bucket.
@@ -93,7 +93,7 @@ pub(super) struct Estimate {
 
 impl Measure {
     /// A request that began at `started` was accepted.
-    pub(super) fn accepted(&mut self, started: Timestamp) {
+    pub(super) fn accepted(&mut self, started: Moment) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -161,7 +161,7 @@ impl Measure {
     }
 
     /// How many requests were accepted that began after `time`.
-    pub(super) fn accepted_after(&self, time: Timestamp) -> u32 {
+    pub(super) fn accepted_after(&self, time: Moment) -> u32 {
         let later = self.recent.iter().filter(|started| **started > time);
         u32::try_from(later.count()).unwrap_or(u32::MAX)
     }

@@ -35,7 +35,7 @@ use self::{
 };
 use crate::{
     Claim, ClaimRequest, ClaimToken, Prepare, RowId, Settlement, Status, StoreError,
-    StoreErrorKind, Timestamp, Verdict, chain, shared::Shared,
+    StoreErrorKind, Timestamp, Verdict, chain, shared::Shared, time::Moment,
 };
 
 /// Other processes enqueue too, and tell nobody: look at least this often.
@@ -155,15 +155,15 @@ impl Dispatcher {
     /// Claims lanes while there is room, and starts them. Returns how long to wait if
     /// nothing happens.
     async fn claim(&mut self, stop: &CancellationToken) -> Result<Duration, StoreError> {
-        let now = self.work.shared.now();
-        self.review.run(&self.work, now).await?;
-        let mut room = self.room(now);
+        let (now, at) = (self.work.shared.now(), self.work.shared.steady());
+        self.review.run(&self.work, at).await?;
+        let mut room = self.room(at);
         let mut is_idle = room > 0;
         for Wanted {
             lanes,
             rows_per_lane,
             paused,
-        } in self.wanted(now, room)
+        } in self.wanted(at, room)
         {
             let request = ClaimRequest {
                 now,
@@ -181,14 +181,13 @@ impl Dispatcher {
             }
         }
         if is_idle {
-            return self.until_next(now).await;
+            return self.until_next(now, at).await;
         }
-        let end = self.next_end(now);
-        Ok(end.map_or(POLL, |end| end.since(now)).min(POLL))
+        Ok(self.until_end(at).min(POLL))
     }
 
     /// For how many more lanes there is room.
-    fn room(&self, now: Timestamp) -> usize {
+    fn room(&self, now: Moment) -> usize {
         let in_flight = self.work.shared.settings.in_flight;
         match self.work.pauses().allowance(now) {
             Allowance::Open => in_flight.saturating_sub(self.lanes.len()),
@@ -199,7 +198,7 @@ impl Dispatcher {
 
     /// What to claim for `room` lanes: of those who are limited as much as they may send
     /// soon, so that they hold no places for nothing, and then of the others.
-    fn wanted(&self, now: Timestamp, room: usize) -> Vec<Wanted> {
+    fn wanted(&self, now: Moment, room: usize) -> Vec<Wanted> {
         if room == 0 {
             return Vec::new();
         }
@@ -242,19 +241,20 @@ impl Dispatcher {
     }
 
     /// How long until something may be due, by itself.
-    async fn until_next(&self, now: Timestamp) -> Result<Duration, StoreError> {
+    async fn until_next(&self, now: Timestamp, at: Moment) -> Result<Duration, StoreError> {
         let due = self.work.shared.store.next_due().await?;
         // What is due and was not claimed waits for a pause to end or a lane to settle.
-        let next = due.filter(|due| *due > now).into_iter();
-        let next = next.chain(self.next_end(now)).min();
-        Ok(next.map_or(POLL, |next| next.since(now)).min(POLL))
+        let due = due.filter(|due| *due > now);
+        let due = due.map_or(POLL, |due| due.since(now));
+        Ok(due.min(self.until_end(at)).min(POLL))
     }
 
-    /// When the next wait of a sender ends.
-    fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+    /// How long until the next wait of a sender ends.
+    fn until_end(&self, now: Moment) -> Duration {
         let limits = self.work.paces().next_end(now);
         let pauses = self.work.pauses().next_end(now);
-        limits.into_iter().chain(pauses).min()
+        let end = limits.into_iter().chain(pauses).min();
+        end.map_or(Duration::MAX, |end| end.since(now))
     }
 
     /// The store failed: how long to wait, or the error if waiting is no use.

@@ -87,7 +87,7 @@ pub(super) fn after(work: &Work, row: &Row, error: SendError, resumes: u64) -> N
             source,
         } => {
             metrics::count_reason(metrics::SEND_FAILURE, metrics::AWAY);
-            work.pauses().away(now, |failures| {
+            work.pauses().away(shared.steady(), |failures| {
                 shared
                     .reconnect_delay(failures)
                     .max(retry_after.unwrap_or_default())
@@ -105,7 +105,7 @@ pub(super) fn after(work: &Work, row: &Row, error: SendError, resumes: u64) -> N
         }),
         SendError::Account { trouble, source } => {
             metrics::count_reason(metrics::SEND_FAILURE, trouble.as_str());
-            let until = now + ACCOUNT_RETRY;
+            let until = shared.steady() + ACCOUNT_RETRY;
             if !work.pauses().trouble(user.clone(), until, resumes) {
                 // Something was done about it while this attempt was under way.
                 return wait();

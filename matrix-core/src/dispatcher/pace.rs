@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::measure::{Estimate, Measure, ROUNDING, Refusal};
-use crate::Timestamp;
+use crate::time::Moment;
 
 /// What was learned holds so long after the last refusal.
 const FORGET: Duration = Duration::from_secs(10 * 60);
@@ -41,14 +41,14 @@ pub(super) struct Pacer {
     slowest: Duration,
     /// Goes up with every wait, so that what was given out before it is void.
     waits: u64,
-    last_used: Timestamp,
+    last_used: Moment,
 }
 
 /// What is known once there was a refusal.
 #[derive(Clone, Debug)]
 struct Limit {
     /// Nothing goes before.
-    until: Timestamp,
+    until: Moment,
     measure: Measure,
     pace: Option<Pace>,
 }
@@ -56,7 +56,7 @@ struct Limit {
 /// Requests accepted, and when the first of them began.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    since: Option<Timestamp>,
+    since: Option<Moment>,
     requests: u32,
 }
 
@@ -78,18 +78,18 @@ pub(super) enum Turn {
     /// It has a slot soon, if there is no wait before.
     At(Slot),
     /// Not soon: ask again then.
-    Later(Timestamp),
+    Later(Moment),
 }
 
 /// A place in the schedule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Slot {
-    pub(super) at: Timestamp,
+    pub(super) at: Moment,
     wait: u64,
 }
 
 impl Pacer {
-    pub(super) fn new(now: Timestamp) -> Self {
+    pub(super) fn new(now: Moment) -> Self {
         Self {
             limit: None,
             flying: 0,
@@ -102,7 +102,7 @@ impl Pacer {
     }
 
     /// Asks for a request to go. With [`Turn::Now`] it is under way.
-    pub(super) fn ask(&mut self, now: Timestamp) -> Turn {
+    pub(super) fn ask(&mut self, now: Moment) -> Turn {
         self.forget(now);
         let window = 1 + self.count.requests / GROWTH;
         let turn = match &mut self.limit {
@@ -123,7 +123,7 @@ impl Pacer {
     }
 
     /// Takes up a slot whose time has come; false if there was a wait since.
-    pub(super) fn take(&mut self, slot: Slot, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, slot: Slot, now: Moment) -> bool {
         self.reserved = self.reserved.saturating_sub(1);
         let is_valid = slot.wait == self.waits;
         if is_valid {
@@ -133,7 +133,7 @@ impl Pacer {
     }
 
     /// A request that began at `started` was accepted.
-    pub(super) fn accepted(&mut self, started: Timestamp, now: Timestamp) {
+    pub(super) fn accepted(&mut self, started: Moment, now: Moment) {
         self.arrive(now);
         let took = now.since(started);
         self.slowest = took.max(self.slowest - self.slowest / GROWTH);
@@ -145,7 +145,7 @@ impl Pacer {
     }
 
     /// A request came to an end that tells nothing about the limit.
-    pub(super) fn lost(&mut self, now: Timestamp) {
+    pub(super) fn lost(&mut self, now: Moment) {
         self.arrive(now);
         if let Some(limit) = &mut self.limit {
             limit.measure.break_off();
@@ -181,19 +181,19 @@ impl Pacer {
     }
 
     /// Whether a limit is known.
-    pub(super) fn is_limited(&self, now: Timestamp) -> bool {
+    pub(super) fn is_limited(&self, now: Moment) -> bool {
         self.limit.as_ref().is_some_and(|limit| !limit.is_over(now))
     }
 
     /// When the wait ends, if there is one.
-    pub(super) fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn waits_until(&self, now: Moment) -> Option<Moment> {
         let until = self.limit.as_ref()?.until;
         (until > now).then_some(until)
     }
 
     /// For how many lanes there are places at `now`, when `active` are being worked on
     /// already, and for how many rows of each, `most` at most.
-    pub(super) fn places(&self, now: Timestamp, active: usize, most: usize) -> (usize, usize) {
+    pub(super) fn places(&self, now: Moment, active: usize, most: usize) -> (usize, usize) {
         let Some(limit) = self.limit.as_ref().filter(|limit| !limit.is_over(now)) else {
             return (usize::MAX, most);
         };
@@ -213,7 +213,7 @@ impl Pacer {
     }
 
     /// When there will be places, if not now.
-    pub(super) fn opens(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn opens(&self, now: Moment) -> Option<Moment> {
         let limit = self.limit.as_ref()?;
         let pace = limit.pace.as_ref().map(Pace::opens);
         let opens = pace.into_iter().chain([limit.until]).max();
@@ -221,22 +221,22 @@ impl Pacer {
     }
 
     /// Whether it knows nothing worth keeping.
-    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+    pub(super) fn is_idle(&self, now: Moment) -> bool {
         self.flying == 0 && !self.is_limited(now) && now.since(self.last_used) > REST
     }
 
-    fn depart(&mut self, now: Timestamp) {
+    fn depart(&mut self, now: Moment) {
         self.flying += 1;
         self.last_used = now;
     }
 
-    fn arrive(&mut self, now: Timestamp) {
+    fn arrive(&mut self, now: Moment) {
         self.flying = self.flying.saturating_sub(1);
         self.last_used = now;
     }
 
     /// Forgets what is out of date.
-    fn forget(&mut self, now: Timestamp) {
+    fn forget(&mut self, now: Moment) {
         if self.limit.as_ref().is_some_and(|limit| limit.is_over(now)) || self.is_idle(now) {
             self.limit = None;
             self.count = Count::default();
@@ -252,7 +252,7 @@ impl Pacer {
 }
 
 impl Limit {
-    fn new(now: Timestamp) -> Self {
+    fn new(now: Moment) -> Self {
         Self {
             until: now,
             measure: Measure::default(),
@@ -261,7 +261,7 @@ impl Limit {
     }
 
     /// Nothing goes before `until`.
-    fn hold(&mut self, until: Timestamp) {
+    fn hold(&mut self, until: Moment) {
         self.until = self.until.max(until);
         if let Some(pace) = &mut self.pace {
             pace.next = pace.next.max(since_epoch(self.until));
@@ -271,7 +271,7 @@ impl Limit {
     /// From `until` on requests go at that pace. What leaked while the homeserver held
     /// back its refusal may go besides, as far as the bucket holds it and `later`
     /// requests did not use it meanwhile.
-    fn set_pace(&mut self, estimate: Estimate, until: Timestamp, held_back: Duration, later: u32) {
+    fn set_pace(&mut self, estimate: Estimate, until: Moment, held_back: Duration, later: u32) {
         self.hold(until);
         let step = estimate.step();
         let more = self.measure.burst(step) - 1;
@@ -286,7 +286,7 @@ impl Limit {
 
     /// Whether nothing of it may hold any more: the bucket is full again, or it was long
     /// ago.
-    fn is_over(&self, now: Timestamp) -> bool {
+    fn is_over(&self, now: Moment) -> bool {
         let is_full = self.pace.is_some_and(|pace| {
             let rest = since_epoch(now).saturating_sub(pace.next);
             rest > REST.max(pace.saved + pace.step)
@@ -296,7 +296,7 @@ impl Limit {
 }
 
 impl Pace {
-    fn turn(&mut self, now: Timestamp, wait: u64) -> Turn {
+    fn turn(&mut self, now: Moment, wait: u64) -> Turn {
         // The same question as that of who claims rows: else it would claim for ever.
         let opens = self.opens();
         if opens > now {
@@ -319,12 +319,12 @@ impl Pace {
     }
 
     /// From when on the next slot is given out.
-    fn opens(&self) -> Timestamp {
+    fn opens(&self) -> Moment {
         whole(self.next.saturating_sub(self.horizon()))
     }
 
     /// How many slots are given out at `now`.
-    fn open_slots(&self, now: Timestamp) -> usize {
+    fn open_slots(&self, now: Moment) -> usize {
         let opens = self.opens();
         if opens > now {
             0
@@ -338,14 +338,14 @@ impl Pace {
     }
 }
 
-const fn since_epoch(time: Timestamp) -> Duration {
+const fn since_epoch(time: Moment) -> Duration {
     Duration::from_millis(time.0)
 }
 
 /// Rounded up.
-fn whole(time: Duration) -> Timestamp {
+fn whole(time: Duration) -> Moment {
     let millis = time.as_nanos().div_ceil(1_000_000);
-    Timestamp(u64::try_from(millis).unwrap_or(u64::MAX))
+    Moment(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

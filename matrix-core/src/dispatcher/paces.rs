@@ -11,7 +11,7 @@ use super::{
     measure::Refusal,
     pace::{Pacer, Slot, Turn},
 };
-use crate::{EndpointClass, Timestamp};
+use crate::{EndpointClass, time::Moment};
 
 /// Who is limited: limits hang on a sender and a class of endpoint, never on a room.
 pub(super) type Key = (OwnedUserId, EndpointClass);
@@ -51,20 +51,20 @@ pub(super) struct Places {
 
 impl Paces {
     /// Asks for a request to go. With [`Turn::Now`] it is under way.
-    pub(super) fn ask(&mut self, key: &Key, now: Timestamp) -> Turn {
+    pub(super) fn ask(&mut self, key: &Key, now: Moment) -> Turn {
         self.pacer(key, now).ask(now)
     }
 
     /// Takes up a slot whose time has come; false if there was a wait since.
-    pub(super) fn take(&mut self, key: &Key, slot: Slot, now: Timestamp) -> bool {
+    pub(super) fn take(&mut self, key: &Key, slot: Slot, now: Moment) -> bool {
         self.pacer(key, now).take(slot, now)
     }
 
-    pub(super) fn accepted(&mut self, key: &Key, started: Timestamp, now: Timestamp) {
+    pub(super) fn accepted(&mut self, key: &Key, started: Moment, now: Moment) {
         self.pacer(key, now).accepted(started, now);
     }
 
-    pub(super) fn lost(&mut self, key: &Key, now: Timestamp) {
+    pub(super) fn lost(&mut self, key: &Key, now: Moment) {
         self.pacer(key, now).lost(now);
     }
 
@@ -79,14 +79,14 @@ impl Paces {
     }
 
     /// Whether nothing of `key` may go at `now`.
-    pub(super) fn waits(&self, key: &Key, now: Timestamp) -> bool {
+    pub(super) fn waits(&self, key: &Key, now: Moment) -> bool {
         self.pacers
             .get(key)
             .is_some_and(|pacer| pacer.waits_until(now).is_some())
     }
 
     /// Takes those whose long wait is over.
-    pub(super) fn long_waits_over(&mut self, now: Timestamp) -> Vec<Key> {
+    pub(super) fn long_waits_over(&mut self, now: Moment) -> Vec<Key> {
         let Self { pacers, long, .. } = self;
         let is_over = |key: &Key| {
             pacers
@@ -104,7 +104,7 @@ impl Paces {
     /// on.
     pub(super) fn places(
         &self,
-        now: Timestamp,
+        now: Moment,
         active: &BTreeMap<Key, usize>,
         rows_per_lane: usize,
     ) -> Places {
@@ -127,11 +127,11 @@ impl Paces {
     }
 
     /// When the next of those that are limited has a place.
-    pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_end(&self, now: Moment) -> Option<Moment> {
         self.pacers.values().filter_map(|p| p.opens(now)).min()
     }
 
-    fn pacer(&mut self, key: &Key, now: Timestamp) -> &mut Pacer {
+    fn pacer(&mut self, key: &Key, now: Moment) -> &mut Pacer {
         let most = (2 * self.kept).clamp(SOME, MAX);
         if self.pacers.len() >= most && !self.pacers.contains_key(key) {
             self.pacers.retain(|_, pacer| !pacer.is_idle(now));
@@ -157,7 +157,7 @@ mod tests {
         let (bot, ghost) = (user_id!("@bot:x"), user_id!("@ghost:x"));
         let event = (bot.to_owned(), EndpointClass::Event);
         let mut paces = Paces::default();
-        let now = Timestamp(1_000);
+        let now = Moment(1_000);
         assert_eq!(paces.ask(&event, now), Turn::Now);
         let retry_after = Duration::from_secs(4);
         let refusal = Refusal {
@@ -169,8 +169,8 @@ mod tests {
         assert!(!paces.refused(&event, refusal, Duration::ZERO));
 
         let mut ask =
-            |user: &ruma::UserId, class, at| paces.ask(&(user.to_owned(), class), Timestamp(at));
-        let until = Timestamp(5_002);
+            |user: &ruma::UserId, class, at| paces.ask(&(user.to_owned(), class), Moment(at));
+        let until = Moment(5_002);
         assert_eq!(ask(bot, EndpointClass::Event, 4_999), Turn::Later(until));
         assert_eq!(ask(bot, EndpointClass::Join, 1_000), Turn::Now);
         assert_eq!(ask(ghost, EndpointClass::Event, 1_000), Turn::Now);
@@ -187,15 +187,15 @@ mod tests {
         let mut paces = Paces::default();
         let day = Duration::from_secs(24 * 60 * 60);
         let refusal = Refusal {
-            started: Timestamp(0),
-            answered: Timestamp(0),
+            started: Moment(0),
+            answered: Moment(0),
             retry_after: day,
         };
 
         assert!(paces.refused(&key, refusal, Duration::ZERO));
 
-        assert_eq!(paces.long_waits_over(Timestamp(0) + day), []);
-        let end = paces.next_end(Timestamp(1)).unwrap();
+        assert_eq!(paces.long_waits_over(Moment(0) + day), []);
+        let end = paces.next_end(Moment(1)).unwrap();
         assert_eq!(paces.long_waits_over(end), [key]);
         assert_eq!(paces.long_waits_over(end), []);
     }
@@ -206,7 +206,7 @@ mod tests {
         let user = |n: usize| OwnedUserId::try_from(format!("@u{n}:x")).unwrap();
         for n in 0..3 * MAX {
             let key = (user(n), EndpointClass::Event);
-            paces.ask(&key, Timestamp(n as u64));
+            paces.ask(&key, Moment(n as u64));
             assert!(paces.pacers.len() <= MAX);
         }
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ruma::OwnedUserId;
 
-use crate::{EndpointClass, Timestamp};
+use crate::{EndpointClass, Timestamp, time::Moment};
 
 /// The waits of one dispatcher.
 ///
@@ -21,13 +21,13 @@ pub(super) struct Pauses {
 
 #[derive(Debug)]
 struct Away {
-    until: Timestamp,
+    until: Moment,
     failures: u32,
 }
 
 #[derive(Debug)]
 struct Account {
-    until: Timestamp,
+    until: Moment,
 }
 
 /// How much may be sent now.
@@ -38,12 +38,12 @@ pub(super) enum Allowance {
     /// One lane, to find out whether the homeserver is back.
     Probe,
     /// Nothing before that time.
-    Closed(Timestamp),
+    Closed(Moment),
 }
 
 impl Pauses {
     /// How much may be sent at `now`.
-    pub(super) fn allowance(&self, now: Timestamp) -> Allowance {
+    pub(super) fn allowance(&self, now: Moment) -> Allowance {
         match &self.away {
             None => Allowance::Open,
             Some(away) if away.until <= now => Allowance::Probe,
@@ -52,7 +52,7 @@ impl Pauses {
     }
 
     /// Who waits at `now`, besides everybody.
-    pub(super) fn paused(&self, now: Timestamp) -> Vec<(OwnedUserId, EndpointClass)> {
+    pub(super) fn paused(&self, now: Moment) -> Vec<(OwnedUserId, EndpointClass)> {
         let accounts = self
             .accounts
             .iter()
@@ -66,7 +66,7 @@ impl Pauses {
     ///
     /// A troubled account may make one, to find out how it is; everything else of it
     /// waits for the answer, or until `retry`.
-    pub(super) fn enter(&mut self, user: &OwnedUserId, now: Timestamp, retry: Timestamp) -> bool {
+    pub(super) fn enter(&mut self, user: &OwnedUserId, now: Moment, retry: Moment) -> bool {
         if matches!(self.allowance(now), Allowance::Closed(_)) {
             return false;
         }
@@ -81,7 +81,7 @@ impl Pauses {
     }
 
     /// The earliest end of a wait.
-    pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn next_end(&self, now: Moment) -> Option<Moment> {
         let accounts = self.accounts.values().map(|account| account.until);
         let away = self.away.iter().map(|away| away.until);
         accounts.chain(away).filter(|until| *until > now).min()
@@ -90,7 +90,7 @@ impl Pauses {
     /// The account cannot be used; it is tried again at `until`. Not if it was resumed
     /// since the attempt began, when it had been so `resumes` times: returns whether it
     /// waits.
-    pub(super) fn trouble(&mut self, user: OwnedUserId, until: Timestamp, resumes: u64) -> bool {
+    pub(super) fn trouble(&mut self, user: OwnedUserId, until: Moment, resumes: u64) -> bool {
         let counts = resumes == self.resumes;
         if counts {
             self.accounts.insert(user, Account { until });
@@ -102,7 +102,7 @@ impl Pauses {
     pub(super) fn resume(&mut self) {
         self.resumes += 1;
         for account in self.accounts.values_mut() {
-            account.until = Timestamp(0);
+            account.until = Moment(0);
         }
     }
 
@@ -113,7 +113,7 @@ impl Pauses {
 
     /// The homeserver is away. `delay` says how long to wait after so many failures in
     /// a row; failures of requests that were already on their way count as one.
-    pub(super) fn away(&mut self, now: Timestamp, delay: impl FnOnce(u32) -> Duration) {
+    pub(super) fn away(&mut self, now: Moment, delay: impl FnOnce(u32) -> Duration) {
         let failures = match &self.away {
             Some(away) if away.until > now => return,
             Some(away) => away.failures + 1,
@@ -168,22 +168,22 @@ mod tests {
         let mut pauses = Pauses::default();
         let delay = |failures| SECOND * failures;
 
-        pauses.away(Timestamp(0), delay);
-        pauses.away(Timestamp(500), delay);
+        pauses.away(Moment(0), delay);
+        pauses.away(Moment(500), delay);
         assert_eq!(
-            pauses.allowance(Timestamp(500)),
-            Allowance::Closed(Timestamp(1_000))
+            pauses.allowance(Moment(500)),
+            Allowance::Closed(Moment(1_000))
         );
-        assert_eq!(pauses.allowance(Timestamp(1_000)), Allowance::Probe);
+        assert_eq!(pauses.allowance(Moment(1_000)), Allowance::Probe);
 
-        pauses.away(Timestamp(1_000), delay);
+        pauses.away(Moment(1_000), delay);
         assert_eq!(
-            pauses.allowance(Timestamp(1_000)),
-            Allowance::Closed(Timestamp(3_000))
+            pauses.allowance(Moment(1_000)),
+            Allowance::Closed(Moment(3_000))
         );
 
         assert!(pauses.success(&bot, Timestamp(3_000)));
-        assert_eq!(pauses.allowance(Timestamp(3_000)), Allowance::Open);
+        assert_eq!(pauses.allowance(Moment(3_000)), Allowance::Open);
         assert!(!pauses.success(&bot, Timestamp(3_001)));
     }
 
@@ -192,11 +192,11 @@ mod tests {
         let bot = user_id!("@bot:x").to_owned();
         let mut pauses = Pauses::default();
 
-        assert!(pauses.trouble(bot.clone(), Timestamp(10), 0));
+        assert!(pauses.trouble(bot.clone(), Moment(10), 0));
 
         assert!(!enter(&mut pauses, &bot, 9));
-        assert_eq!(pauses.paused(Timestamp(9)).len(), CLASSES.len());
-        assert_eq!(pauses.next_end(Timestamp(9)), Some(Timestamp(10)));
+        assert_eq!(pauses.paused(Moment(9)).len(), CLASSES.len());
+        assert_eq!(pauses.next_end(Moment(9)), Some(Moment(10)));
         assert!(enter(&mut pauses, &bot, 10));
         assert!(!enter(&mut pauses, &bot, 10));
         assert!(pauses.success(&bot, Timestamp(11)));
@@ -207,19 +207,19 @@ mod tests {
     fn a_resumed_account_is_tried_now_and_late_refusals_do_not_count() {
         let bot = user_id!("@bot:x").to_owned();
         let mut pauses = Pauses::default();
-        assert!(pauses.trouble(bot.clone(), Timestamp(10), pauses.resumes()));
+        assert!(pauses.trouble(bot.clone(), Moment(10), pauses.resumes()));
         let before = pauses.resumes();
 
         pauses.resume();
 
-        assert_eq!(pauses.paused(Timestamp(1)), []);
-        assert!(!pauses.trouble(bot.clone(), Timestamp(20), before));
+        assert_eq!(pauses.paused(Moment(1)), []);
+        assert!(!pauses.trouble(bot.clone(), Moment(20), before));
         assert!(enter(&mut pauses, &bot, 1));
         assert!(!enter(&mut pauses, &bot, 1));
         assert!(pauses.success(&bot, Timestamp(2)));
     }
 
     fn enter(pauses: &mut Pauses, user: &OwnedUserId, at: u64) -> bool {
-        pauses.enter(user, Timestamp(at), Timestamp(at) + 30 * SECOND)
+        pauses.enter(user, Moment(at), Moment(at) + 30 * SECOND)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     Work,
     outcome::{BLOCKED, CONFUSED, blocked, long_wait},
 };
-use crate::{ListState, ParkCode, StoreError, Timestamp};
+use crate::{ListState, ParkCode, StoreError, time::Moment};
 
 /// Others decide about rows too, and tell nobody: look this often.
 const EVERY: Duration = Duration::from_secs(5);
@@ -17,12 +17,12 @@ const MOST: usize = 50;
 /// Looks now and then.
 #[derive(Debug, Default)]
 pub(super) struct Review {
-    last: Option<Timestamp>,
+    last: Option<Moment>,
 }
 
 impl Review {
     /// Looks, if it is time to.
-    pub(super) async fn run(&mut self, work: &Work, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn run(&mut self, work: &Work, now: Moment) -> Result<(), StoreError> {
         let health = &work.shared.health;
         for (_, class) in work.paces().long_waits_over(now) {
             health.clear(&long_wait(class));

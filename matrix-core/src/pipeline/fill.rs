@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Event, Gap, GapCause, GapEnd, HistoryPage, InboxEntry, InboxId, InboxItem, NewInboxEntry,
     NewParkedEvent, PageRequest, RoomFacts, RoomMode, Settings, SourceError, StoreError, Timestamp,
-    metrics, shared::Shared,
+    encrypted::turns_encrypted, metrics, shared::Shared,
 };
 
 /// Among so many entries of a room's inbox it is looked for those of a page.
@@ -34,11 +34,10 @@ pub(super) struct GapPage {
 
 /// Asks for the next page of a gap.
 pub(super) async fn read(shared: Arc<Shared>, room: OwnedRoomId, id: InboxId, gap: Gap) -> GapPage {
-    let started = shared.now();
+    let started = shared.steady();
     let is_doubtful = gap.cause == GapCause::Doubt && gap.read == 0;
     let request = PageRequest {
         from: gap.from.clone(),
-        to: gap.to.clone(),
         limit: if is_doubtful {
             shared.settings.gap_page.min(SMALL_PAGE)
         } else {
@@ -51,7 +50,7 @@ pub(super) async fn read(shared: Arc<Shared>, room: OwnedRoomId, id: InboxId, ga
         id,
         gap,
         result,
-        took: shared.now().since(started),
+        took: shared.steady().since(started),
     }
 }
 
@@ -87,15 +86,18 @@ pub(super) async fn fill(
     let count = events.len() as u64;
     metrics::count(metrics::EVENTS_RECEIVED, events.len());
     let events = sift::read(room, events);
-    for event in events.iter().filter_map(|read| read.as_ref().ok()) {
+    let readable = || events.iter().filter_map(|read| read.as_ref().ok());
+    for event in readable() {
         note_encryption(&mut facts, event);
     }
+    let turns_encrypted = readable().any(turns_encrypted);
     let mut sift = Sift::new(shared, events.iter()).await?;
     let mut waiting = waiting(shared, room, gap, &events, &sift).await?;
     let is_known = |id: &OwnedEventId| sift.has_seen(id) && !waiting.contains_key(id);
     let is_over = is_over(gap, &events, &sift, is_known) || end.is_none() || end == gap.from;
     let mut walk = Walk {
         is_out: gap.is_out,
+        is_encrypted: gap.is_encrypted || turns_encrypted,
         ends_on_coming: gap.last_seen.is_none(),
         has_come: false,
     };
@@ -123,7 +125,7 @@ pub(super) async fn fill(
             entries.push(entry);
             continue;
         }
-        if !sift.is_wanted(&event, &facts) {
+        if !sift.is_wanted(&event, walk.is_encrypted) {
             continue;
         }
         has_news = true;
@@ -135,13 +137,14 @@ pub(super) async fn fill(
     }
     entries.reverse();
     metrics::count(metrics::GAP_EVENTS, entries.len() - moved.len());
-    let is_pointless = facts.encrypted || sift.policy.mode(room) == RoomMode::Off;
+    let is_pointless = sift.policy.mode(room) == RoomMode::Off;
     // Where nothing says when we came, old events are from before.
     let is_history = gap.last_seen.is_none() && has_news && entries.is_empty();
     let is_done = is_over || is_pointless || is_history || walk.has_come;
     let rest = (!is_done).then(|| {
         let mut rest = gap.clone();
-        (rest.from, rest.is_out) = (end, walk.is_out);
+        rest.from = end;
+        (rest.is_out, rest.is_encrypted) = (walk.is_out, walk.is_encrypted);
         rest.read += count.max(1);
         if has_news && rest.cause == GapCause::Doubt {
             rest.cause = GapCause::Skipped;
@@ -258,9 +261,11 @@ fn note_encryption(facts: &mut RoomFacts, event: &Event) {
     facts.successor = successor.or(facts.successor.take());
 }
 
-/// Goes backwards through times in which we were in the room, and others.
+/// Goes backwards through times in which we were in the room, and others, and to where
+/// it was not encrypted yet.
 struct Walk {
     is_out: bool,
+    is_encrypted: bool,
     /// What lies before our coming is not of interest.
     ends_on_coming: bool,
     has_come: bool,
@@ -268,6 +273,7 @@ struct Walk {
 
 impl Walk {
     fn is_said_to_us(&mut self, event: &Event, me: &ruma::UserId) -> bool {
+        self.is_encrypted &= !turns_encrypted(event);
         match own_change(event, me) {
             Some(Change::Came) => {
                 self.is_out = true;

@@ -4,13 +4,11 @@ use super::{
     screen::{Joint, Timeline},
     sift::{self, Read, Sift},
 };
-use crate::{Gap, GapCause, Membership, Position, RoomFacts, RoomMode, Section};
+use crate::{Gap, GapCause, RoomFacts, RoomMode, Section};
 
 /// What is known of the place before a timeline.
 pub(super) struct Place<'a> {
     pub(super) joint: Joint,
-    /// Where the source stood before.
-    pub(super) position: Option<&'a Position>,
     /// What was known about the room before.
     pub(super) before: &'a RoomFacts,
     /// Whether we were in the room where the timeline begins.
@@ -24,6 +22,7 @@ pub(super) fn is_news(head: &Timeline, sift: &Sift<'_>) -> bool {
 }
 
 /// The gap before a timeline, if events are missing there that were said to us.
+/// `is_encrypted` says how the room was where the timeline begins.
 pub(super) fn find(
     timeline: &Timeline,
     place: &Place<'_>,
@@ -32,13 +31,11 @@ pub(super) fn find(
 ) -> Option<Gap> {
     let Place {
         joint,
-        position,
         before,
         is_in,
     } = place;
     let room = &timeline.room;
-    let was_in = before.membership == Membership::Join;
-    let last_seen = before.last_seen.clone().filter(|_| was_in);
+    let last_seen = before.last_seen.clone();
     // Without a last event only what followed our own coming was said to us: nothing, if
     // that is in the timeline, or if we are not in the room any more.
     let is_ours = match room.section {
@@ -46,7 +43,7 @@ pub(super) fn find(
         Section::Leave => last_seen.is_some(),
         Section::Invite => false,
     };
-    let is_handled = sift.policy.mode(&room.room) != RoomMode::Off && !is_encrypted;
+    let is_handled = sift.policy.mode(&room.room) != RoomMode::Off && !before.encrypted;
     if *joint == Joint::First || !is_ours || !is_handled {
         return None;
     }
@@ -55,17 +52,17 @@ pub(super) fn find(
     if cause != GapCause::Limited && timeline.events.iter().any(is_seen) {
         return None;
     }
-    // A position that may be wrong must not end the reading.
-    let to = position.filter(|_| *joint == Joint::Sure && !timeline.is_head);
+    // Where the source stood says nothing of where the gap ends: a homeserver that was
+    // restored from a backup has other places under the same name.
     Some(Gap {
         from: room.prev_batch.clone(),
-        to: to.map(|position| position.as_str().to_owned()),
         last_seen,
         cause,
         found: sift.now,
         read: 0,
         spent: 0,
         is_out: !is_in,
+        is_encrypted,
         end: None,
     })
 }

@@ -26,12 +26,13 @@ impl Pipeline {
             metrics::set_seconds(metrics::SYNC_LAG, now.since(last));
         }
         shared.health.queues(depth, self.inbox_waiting);
-        if now.since(self.last_look) >= LOOK {
-            self.last_look = now;
+        let at = shared.steady();
+        if at.since(self.last_look) >= LOOK {
+            self.last_look = at;
             self.look_at_inbox().await?;
         }
-        if now.since(self.last_prune) >= SWEEP {
-            self.last_prune = now;
+        if at.since(self.last_prune) >= SWEEP {
+            self.last_prune = at;
             self.gaps.forget_holes(&shared.health, now);
             shared.store.prune(prune_limits(&shared, now)).await?;
             self.sweep_invites().await?;

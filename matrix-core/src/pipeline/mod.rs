@@ -7,6 +7,7 @@
 //! through it, so that order holds.
 
 mod backlog;
+mod feed;
 mod fill;
 mod gap;
 mod gaps;
@@ -44,12 +45,13 @@ use self::{
     work::{Outcome, Work},
 };
 pub(crate) use self::{
+    feed::Feed,
     rows::{encrypted, too_large},
     sift::warn_encrypted,
 };
 use crate::{
-    Advance, Batch, Checkpoint, CommitOutcome, Continuity, InboxId, Owner, Source, SourceBatch,
-    SourceId, Stale, StoreError, StoreErrorKind, Timestamp, shared::Shared,
+    Advance, Batch, Checkpoint, CommitOutcome, Continuity, InboxId, Owner, SourceBatch, SourceId,
+    Stale, StoreError, StoreErrorKind, Timestamp, shared::Shared, time::Moment,
 };
 
 /// Why the pipeline stopped before it was told to.
@@ -107,8 +109,8 @@ pub(crate) struct Pipeline {
     gaps: Gaps,
     invites: Invites,
     inbox_waiting: u64,
-    last_prune: Timestamp,
-    last_look: Timestamp,
+    last_prune: Moment,
+    last_look: Moment,
     /// Where the next look at the inbox begins.
     looked_until: Option<OwnedRoomId>,
 }
@@ -121,7 +123,7 @@ impl Pipeline {
         owner: Owner,
     ) -> Result<Self, Interrupted> {
         let checkpoint = shared.store.checkpoint(&source).await?;
-        let last_prune = shared.now();
+        let last_prune = shared.steady();
         let mut pipeline = Self {
             shared,
             source,
@@ -143,14 +145,14 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// Runs until it is told to stop; gives the source back.
+    /// Runs until it is told to stop; gives the feed back.
     pub(crate) async fn run(
         mut self,
-        source: Box<dyn Source>,
+        feed: Feed,
         stop: &CancellationToken,
-    ) -> (Option<Box<dyn Source>>, Result<(), Interrupted>) {
+    ) -> (Option<Feed>, Result<(), Interrupted>) {
         let position = self.checkpoint.position.clone();
-        let mut pump = Pump::start(self.shared.clone(), source, position);
+        let mut pump = Pump::start(self.shared.clone(), feed, position);
         let result = self.work(&mut pump, stop).await;
         (pump.stop().await, result)
     }

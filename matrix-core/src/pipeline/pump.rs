@@ -2,42 +2,35 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::gaps::LOST;
+use super::{
+    feed::{Feed, Pause},
+    gaps::LOST,
+};
 use crate::{
-    Continuity, Membership, Position, RoomBatch, Source, SourceBatch, SourceError, Status,
-    Timestamp, chain, shared::Shared,
+    Continuity, Membership, Position, RoomBatch, SourceBatch, SourceError, Status, chain,
+    shared::Shared, time::Moment,
 };
 
 /// A source that is being read ahead by one batch.
 pub(crate) struct Pump {
     batches: mpsc::Receiver<SourceBatch>,
     stop: CancellationToken,
-    task: JoinHandle<Box<dyn Source>>,
+    task: JoinHandle<Feed>,
 }
 
 impl Pump {
-    pub(crate) fn start(
-        shared: Arc<Shared>,
-        source: Box<dyn Source>,
-        position: Option<Position>,
-    ) -> Self {
+    pub(crate) fn start(shared: Arc<Shared>, feed: Feed, position: Option<Position>) -> Self {
         let (sender, batches) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let reader = Reader {
-            resumed: shared.resumed.subscribe(),
             shared,
-            source,
-            failures: 0,
-            down_since: None,
+            feed,
             is_unsure: position.is_some(),
             looks: 0,
-            asked_wait: Duration::ZERO,
+            next_look: Moment::default(),
             losses: 0,
             position,
             is_behind: true,
@@ -55,8 +48,8 @@ impl Pump {
         self.batches.recv().await
     }
 
-    /// Stops reading and gives the source back; `None` if its task panicked.
-    pub(crate) async fn stop(self) -> Option<Box<dyn Source>> {
+    /// Stops reading and gives the feed back; `None` if its task panicked.
+    pub(crate) async fn stop(self) -> Option<Feed> {
         self.stop.cancel();
         drop(self.batches);
         self.task.await.ok()
@@ -65,20 +58,15 @@ impl Pump {
 
 struct Reader {
     shared: Arc<Shared>,
-    source: Box<dyn Source>,
+    feed: Feed,
     position: Option<Position>,
-    failures: u32,
-    /// Since when it fails.
-    down_since: Option<Timestamp>,
     /// Whether the position may be wrong although it is accepted.
     is_unsure: bool,
-    /// How often that was to be looked up, in vain.
+    /// How often that was to be looked up, in vain, and when it is tried again.
     looks: u32,
-    /// What the homeserver asked us to wait when it was looked up.
-    asked_wait: Duration,
+    next_look: Moment,
     /// How often in a row the position was refused; above 0 there is none.
     losses: u32,
-    resumed: watch::Receiver<u64>,
     /// Whether something may have happened while nobody listened.
     is_behind: bool,
 }
@@ -90,71 +78,44 @@ const ACCOUNT_RETRY: Duration = Duration::from_secs(30);
 /// know any more, and takes for another.
 const LONG_OUTAGE: Duration = Duration::from_secs(60);
 
-/// How often it is tried to look that up.
-const LOOKS: u32 = 3;
-
-/// How long to wait after a failure.
-struct Wait {
-    delay: Duration,
-    /// It is over when the account works again.
-    is_for_account: bool,
-}
-
 impl Reader {
-    async fn run(
-        mut self,
-        batches: mpsc::Sender<SourceBatch>,
-        stop: CancellationToken,
-    ) -> Box<dyn Source> {
+    async fn run(mut self, batches: mpsc::Sender<SourceBatch>, stop: CancellationToken) -> Feed {
         loop {
             let step = async {
+                self.feed.ready().await;
                 match self.read().await {
-                    Ok(batch) => batches.send(batch).await.is_ok(),
-                    Err(wait) => {
-                        self.wait(wait).await;
-                        true
-                    }
+                    Some(batch) => batches.send(batch).await.is_ok(),
+                    None => true,
                 }
             };
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return self.source,
-                goes_on = step => if !goes_on { return self.source },
+                () = stop.cancelled() => return self.feed,
+                goes_on = step => if !goes_on { return self.feed },
             }
         }
     }
 
-    async fn wait(&mut self, wait: Wait) {
-        tokio::select! {
-            biased;
-            Ok(()) = self.resumed.changed(), if wait.is_for_account => {}
-            () = self.shared.clock.sleep(wait.delay) => {}
-        }
-    }
-
-    /// The next batch, or how long to wait.
-    async fn read(&mut self) -> Result<SourceBatch, Wait> {
-        let delay = std::mem::take(&mut self.asked_wait);
-        if !delay.is_zero() {
-            let is_for_account = false;
-            return Err(Wait {
-                delay,
-                is_for_account,
-            });
-        }
-        // What changes from here on may have come too late for this attempt.
-        self.resumed.mark_unchanged();
-        match self.source.next(self.position.as_ref()).await {
+    /// The next batch; `None` if there is a pause before.
+    async fn read(&mut self) -> Option<SourceBatch> {
+        match self.feed.source.next(self.position.as_ref()).await {
             Ok(mut batch) => {
                 self.recovered();
+                if self.shared.encrypted.note(&batch) {
+                    self.shared.note_outage();
+                }
                 batch.is_catch_up |= std::mem::take(&mut self.is_behind);
                 batch.continuity = self.continuity().await;
                 if batch.position.is_some() {
                     self.position.clone_from(&batch.position);
                 }
-                Ok(batch)
+                Some(batch)
             }
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => {
+                let pause = self.failed(&error);
+                self.feed.pause(&self.shared, pause);
+                None
+            }
         }
     }
 
@@ -170,30 +131,50 @@ impl Reader {
         if !self.is_unsure {
             return Continuity::Sure;
         }
-        self.heads().await.map_or(Continuity::Sure, |heads| {
-            self.is_unsure = false;
-            Continuity::Unsure(heads)
-        })
-    }
-
-    /// The newest event of each room, if it is to be looked up and can be.
-    async fn heads(&mut self) -> Option<Vec<RoomBatch>> {
         if !self.may_look().await {
             self.is_unsure = false;
+            return Continuity::Sure;
+        }
+        match self.heads().await {
+            Some(heads) => {
+                self.is_unsure = false;
+                Continuity::Unsure(heads)
+            }
+            // It is looked up with a later batch; what this one holds is not trusted.
+            None => Continuity::Unsure(Vec::new()),
+        }
+    }
+
+    /// The newest event of each room; `None` if that cannot be looked up now.
+    async fn heads(&mut self) -> Option<Vec<RoomBatch>> {
+        if self.shared.steady() < self.next_look {
             return None;
         }
-        match self.source.heads().await {
+        match self.feed.source.heads().await {
             Ok(heads) => Some(heads),
             Err(error) => {
-                self.looks += 1;
-                if let SourceError::Away { retry_after, .. } = &error {
-                    self.asked_wait = retry_after.unwrap_or_default();
-                }
+                self.looks = self.looks.saturating_add(1);
+                self.next_look = self.shared.steady() + self.shared.reconnect_delay(self.looks);
+                self.wait_as_asked(&error);
                 let message = chain(&error);
                 tracing::warn!("whether events were passed over cannot be looked up: {message}");
-                self.is_unsure = self.looks < LOOKS;
                 None
             }
+        }
+    }
+
+    /// What the homeserver asks for when it is looked up holds for reading, too.
+    fn wait_as_asked(&mut self, error: &SourceError) {
+        if let SourceError::Away {
+            retry_after: Some(delay),
+            ..
+        } = error
+        {
+            let pause = Pause {
+                delay: *delay,
+                is_for_account: false,
+            };
+            self.feed.pause(&self.shared, pause);
         }
     }
 
@@ -228,31 +209,32 @@ impl Reader {
         // are others.
         for code in ["sync", "account"] {
             if health.clear(code) {
-                tracing::info!(source = %self.source.id(), "reading again");
+                tracing::info!(source = %self.feed.source.id(), "reading again");
                 if code == "account" {
                     self.shared.resume();
                 }
             }
         }
-        self.failures = 0;
-        if let Some(since) = self.down_since.take()
+        self.feed.failures = 0;
+        if let Some(since) = self.feed.down_since.take()
             && self.position.is_some()
-            && self.shared.now().since(since) >= LONG_OUTAGE
+            && self.shared.steady().since(since) >= LONG_OUTAGE
         {
             // The homeserver may have been restored from a backup.
             (self.is_unsure, self.looks) = (true, 0);
+            self.next_look = Moment::default();
         }
     }
 
-    fn failed(&mut self, error: &SourceError) -> Wait {
-        self.failures += 1;
-        if self.failures == 1 {
+    fn failed(&mut self, error: &SourceError) -> Pause {
+        self.feed.failures += 1;
+        if self.feed.failures == 1 {
             self.is_behind = true;
-            self.down_since = Some(self.shared.now());
+            self.feed.down_since = Some(self.shared.steady());
             self.shared.set_source_up(false);
             self.shared.note_outage();
         }
-        let backoff = self.shared.reconnect_delay(self.failures);
+        let backoff = self.shared.reconnect_delay(self.feed.failures);
         let (code, status, advice, delay) = match error {
             SourceError::Away { retry_after, .. } => {
                 let delay = retry_after.map_or(backoff, |asked| asked.max(backoff));
@@ -295,9 +277,9 @@ impl Reader {
             .health
             .raise(code, status, &message, self.shared.now())
         {
-            tracing::warn!(source = %self.source.id(), code, "{message}");
+            tracing::warn!(source = %self.feed.source.id(), code, "{message}");
         }
-        Wait {
+        Pause {
             delay,
             is_for_account: matches!(error, SourceError::Account { .. }),
         }

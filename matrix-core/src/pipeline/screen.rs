@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Continuity, Event, Gap, History, LastSeen, Membership, NewParkedEvent, Position, RoomBatch,
     RoomFacts, Section, SourceBatch, StoreError, Timestamp,
+    encrypted::turns_encrypted,
     metrics::{self, Skip},
     shared::Shared,
 };
@@ -76,7 +77,6 @@ pub(super) async fn screen(
     let sift = Sift::new(shared, timelines.iter().flat_map(|t| &t.events)).await?;
     let mut screen = Screen {
         joint,
-        position,
         is_catch_up: batch.is_catch_up,
         sift,
         out: Screened::default(),
@@ -129,7 +129,6 @@ async fn known_facts(
 
 struct Screen<'a> {
     joint: Joint,
-    position: Option<&'a Position>,
     is_catch_up: bool,
     sift: Sift<'a>,
     out: Screened,
@@ -163,14 +162,18 @@ impl Screen<'_> {
         };
         let place = gap::Place {
             joint: self.joint,
-            position: self.position,
             before: &before,
             is_in,
         };
+        let section = room.section;
         let gap = gap::find(&timeline, &place, facts.encrypted, &self.sift);
         self.timeline(timeline, is_in, &mut facts, &before);
         if let Some(gap) = gap {
             self.out.gaps.insert(facts.room.clone(), gap);
+        }
+        if section == Section::Leave {
+            // All that was said to us there was seen, or is in the gap.
+            facts.last_seen = None;
         }
         if facts.encrypted && !before.encrypted {
             self.out.found_encrypted = true;
@@ -206,11 +209,12 @@ impl Screen<'_> {
                 Some(Change::Went) => is_in = false,
                 None => {}
             }
-            if !self.sift.is_wanted(&event, facts) {
+            if !self.sift.is_wanted(&event, facts.encrypted) {
                 continue;
             }
             if index < known_until {
-                self.sift.skip(&event, Skip::History);
+                // No mark: if it never came, it is in a gap that is still to be read.
+                metrics::skipped(Skip::History);
                 continue;
             }
             let is_history = !is_in;
@@ -226,7 +230,8 @@ impl Screen<'_> {
     }
 
     /// A batch that was read without a position begins anywhere: what lies before an
-    /// event that was seen is known, though its mark may have been dropped.
+    /// event that was seen is known, though its mark may have been dropped, or is in a
+    /// gap that was found when that event came.
     fn known_until(&self, events: &[Read]) -> usize {
         if self.joint != Joint::Lost {
             return 0;
@@ -279,13 +284,9 @@ fn note_membership(facts: &mut RoomFacts, section: Section, now: Timestamp) {
 
 /// Notes what a state event says about how to act in its room.
 pub(super) fn note_state(facts: &mut RoomFacts, event: &Event) {
-    match (event.kind(), event.state_key()) {
-        // Whatever its content: it never goes back, and a broken one is still a wish.
-        ("m.room.encryption", Some("")) => facts.encrypted = true,
-        ("m.room.tombstone", Some("")) => {
-            facts.successor = event.decode::<Tombstone>().ok().map(|t| t.replacement_room);
-        }
-        _ => {}
+    facts.encrypted |= turns_encrypted(event);
+    if event.kind() == "m.room.tombstone" && event.state_key() == Some("") {
+        facts.successor = event.decode::<Tombstone>().ok().map(|t| t.replacement_room);
     }
 }
 

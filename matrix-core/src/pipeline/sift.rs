@@ -6,7 +6,7 @@ use ruma::{OwnedEventId, RoomId, UserId};
 
 use super::work::Work;
 use crate::{
-    Event, NewParkedEvent, Policy, RawJson, RoomFacts, RoomMode, Status, StoreError, Timestamp,
+    Event, NewParkedEvent, Policy, RawJson, RoomMode, Status, StoreError, Timestamp,
     event::Unreadable,
     metrics::{self, Skip},
     shared::Shared,
@@ -97,7 +97,7 @@ impl<'a> Sift<'a> {
 
     /// Whether the event is for the handler. One that is not is counted and, where it
     /// must not be handled later either, marked.
-    pub(super) fn is_wanted(&mut self, event: &Event, facts: &RoomFacts) -> bool {
+    pub(super) fn is_wanted(&mut self, event: &Event, is_encrypted: bool) -> bool {
         if event.sender() == self.me() {
             metrics::skipped(Skip::Own);
             return false;
@@ -107,7 +107,7 @@ impl<'a> Sift<'a> {
         }
         let reason = if self.policy.mode(event.room()) == RoomMode::Off {
             Skip::RoomOff
-        } else if facts.encrypted || event.kind() == "m.room.encrypted" {
+        } else if is_encrypted || event.kind() == "m.room.encrypted" {
             warn_encrypted(self.shared, event.room(), self.now);
             Skip::Encrypted
         } else {

@@ -148,12 +148,12 @@ impl Work {
 
 /// Calls the handler. It returns whatever the handler does: panic, hang or fail.
 pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay>) -> Outcome {
-    let started = shared.now();
+    let started = shared.steady();
     let context = Context {
         account: shared.account.clone(),
         user: shared.identity.user.clone(),
         attempt: work.attempts + 1,
-        age: work.age(started),
+        age: work.age(shared.now()),
         is_catch_up: work.is_catch_up,
         store: shared.store.clone(),
         overlay,
@@ -174,7 +174,7 @@ pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay
             park(ParkCode::HandlerTimeout, format!("no answer within {limit:?}"), Effects::none())
         }
     };
-    metrics::handler_took(shared.now().since(started));
+    metrics::handler_took(shared.steady().since(started));
     if let Outcome::Park(reason, _) = &outcome {
         span.in_scope(|| tracing::warn!(%reason, "event parked"));
     }

@@ -16,13 +16,13 @@ pub async fn gaps_come_back_whole(factory: &dyn StoreFactory) {
     let mut store = Checked::open(factory).await;
     let whole = Gap {
         from: Some("t1\0\"\u{1F600}".into()),
-        to: Some("t0".into()),
         last_seen: last_seen("one", "seen").last_seen,
         cause: GapCause::PositionLost,
         found: at(3),
         read: 1 << 40,
         spent: 1 << 41,
         is_out: true,
+        is_encrypted: true,
         end: Some(GapEnd::Refused),
     };
     let bare = Gap {

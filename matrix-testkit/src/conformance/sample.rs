@@ -159,13 +159,13 @@ pub(super) fn link(id: &str) -> HostLink {
 pub(super) fn gap(from: &str) -> Gap {
     Gap {
         from: Some(from.into()),
-        to: None,
         last_seen: None,
         cause: GapCause::Limited,
         found: at(1),
         read: 0,
         spent: 0,
         is_out: false,
+        is_encrypted: false,
         end: None,
     }
 }

@@ -45,13 +45,13 @@ enum Event {
     Ask,
     Slot(Slot),
     Arrive {
-        started: Timestamp,
+        started: Moment,
     },
     Accepted {
-        started: Timestamp,
+        started: Moment,
     },
     Refused {
-        started: Timestamp,
+        started: Moment,
         retry_after: Duration,
     },
     Other,
@@ -95,7 +95,7 @@ impl Run {
             world,
             random: world.seed,
             bucket: Bucket::default(),
-            pacer: Pacer::new(Timestamp(0)),
+            pacer: Pacer::new(Moment(0)),
             left: vec![world.requests / world.rooms; world.rooms],
             events: BTreeMap::new(),
             count: 0,
@@ -122,7 +122,7 @@ impl Run {
     }
 
     fn happen(&mut self, time: f64, room: usize, event: Event) {
-        let now = Timestamp((time * 1e3) as u64);
+        let now = Moment((time * 1e3) as u64);
         match event {
             Event::Ask => self.ask(time, room),
             Event::Slot(slot) if self.pacer.take(slot, now) => self.start(time, room),
@@ -167,7 +167,7 @@ impl Run {
         if self.left[room] == 0 {
             return;
         }
-        let now = Timestamp((time * 1e3) as u64);
+        let now = Moment((time * 1e3) as u64);
         match self.pacer.ask(now) {
             Turn::Now => self.start(time, room),
             Turn::At(slot) => self.at(slot.at.0 as f64 / 1e3, room, Event::Slot(slot)),
@@ -177,13 +177,13 @@ impl Run {
     }
 
     fn start(&mut self, time: f64, room: usize) {
-        let started = Timestamp((time * 1e3) as u64);
+        let started = Moment((time * 1e3) as u64);
         self.report.starts.push(started.0);
         let arrives = time + self.way();
         self.at(arrives, room, Event::Arrive { started });
     }
 
-    fn decide(&mut self, time: f64, room: usize, started: Timestamp) {
+    fn decide(&mut self, time: f64, room: usize, started: Moment) {
         match self.count_one(time) {
             Ok(()) => {
                 self.report.accepted.push(time);
