@@ -50,6 +50,10 @@ impl Clock for WallClock {
         self.steady.now() + Duration::from_millis(shift) - Duration::from_millis(RIGHT)
     }
 
+    fn steady(&self) -> Duration {
+        self.steady.steady()
+    }
+
     async fn sleep(&self, span: Duration) {
         self.steady.sleep(span).await;
     }

@@ -1,10 +1,11 @@
 //! One day: what was planned happens, then everything is well again, then it is judged.
 
 mod misfortune;
+mod mishap;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use matrix_bridge_core::Status;
+use matrix_bridge_core::{Clock as _, Status};
 use matrix_bridge_testkit::{crash::Side, homeserver::Membership};
 use tokio::time::Instant;
 
@@ -38,6 +39,10 @@ struct Day {
     faults: u64,
     /// The latest time that the machine's clock may have shown, as it is for others.
     ran_ahead_to: Option<Instant>,
+    /// The homeserver's last backup.
+    kept: Option<mishap::Kept>,
+    /// How much befell the rooms.
+    falls: u64,
 }
 
 /// Lives the day of `seed`.
@@ -80,6 +85,8 @@ impl Day {
             dies: None,
             faults: 0,
             ran_ahead_to: None,
+            kept: None,
+            falls: 0,
             world,
             fate,
             scale,
@@ -221,7 +228,18 @@ impl Day {
             }
             Deed::ClockRight => self.world.clock.correct(),
             Deed::Account(trouble, span) => self.trouble(trouble, span),
-            Deed::AccountGood => self.restore_account().await?,
+            Deed::AccountGood => {
+                let restarts = self.fate.pick(2) == 0;
+                self.restore_account(restarts).await?;
+            }
+            Deed::Position(position) => self.misplace(position).await?,
+            Deed::BackUp => self.back_up(),
+            Deed::RollBack(span) => {
+                self.world.server.go_down();
+                self.later(span, Deed::RolledBack);
+            }
+            Deed::RolledBack => self.roll_back().await?,
+            Deed::Night => self.night().await?,
             Deed::Room(fall) => self.befall(fall),
             Deed::Reinvite(room) => self.reinvite(room),
         }
@@ -262,6 +280,7 @@ impl Day {
             event,
             is_due: is_in && !room.is_encrypted && !acts.is_empty(),
             acts,
+            is_gone: false,
             era: room.era,
         });
     }
@@ -296,12 +315,16 @@ impl Day {
         let limit = self.world.watch.latest_limit();
         let limits = limit.into_iter().chain(self.ran_ahead_to);
         let end = limits.fold(Instant::now(), Instant::max) + SETTLE;
+        let calm = self.world.clock.now();
         let mut verdict = Verdict::default();
         while Instant::now() < end {
             tokio::time::sleep(Duration::from_secs(60)).await;
             self.alive()?;
             verdict = judge::judge(&self.world).await?;
-            if verdict.is_settled() {
+            // Who was not told of a question yet may look as if it was passed over.
+            let process = self.process.as_ref();
+            let last_sync = process.and_then(|process| process.health.health().last_sync);
+            if verdict.is_settled() && last_sync > Some(calm) {
                 break;
             }
         }

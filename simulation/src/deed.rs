@@ -44,6 +44,14 @@ pub(crate) enum Deed {
     /// The bot's account is of no use for so long.
     Account(Trouble, Duration),
     AccountGood,
+    /// The store's sync token becomes another one.
+    Position(&'static str),
+    /// The homeserver's disk is copied, or is that copy again.
+    BackUp,
+    RollBack(Duration),
+    RolledBack,
+    /// Nobody is there for more than a day.
+    Night,
     /// Something befalls a room.
     Room(Fall),
     /// A room that the bot was thrown out of asks for it again.
@@ -74,6 +82,9 @@ pub(crate) struct Fate {
     dice: SeededRandom,
     spoken: u64,
 }
+
+/// Sync tokens of nobody, of long ago, of another account, of a time to come.
+const POSITIONS: [&str; 5] = ["nonsense", "", "s3", "s40", "s99999999"];
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -123,6 +134,7 @@ impl Fate {
             Duration::from_millis((wave + self.dice.below(spread)).min(span))
         };
         let spread = (scale.messages * SECOND).max(2 * MINUTE);
+        let night = self.one_in(8).then(|| (self.millis(span), Deed::Night));
         let mut plan: Vec<_> = (0..scale.messages)
             .map(|_| (near_wave(spread), Deed::Speak))
             .collect();
@@ -134,6 +146,7 @@ impl Fate {
             };
             plan.push((at, self.misfortune()));
         }
+        plan.extend(night);
         plan
     }
 
@@ -147,8 +160,11 @@ impl Fate {
             760..860 => Deed::DieAt(self.dice.below(150), self.side()),
             860..880 => Deed::Second(self.millis(5 * MINUTE)),
             880..940 => Deed::Disk(self.weather(), self.millis(MINUTE)),
-            940..960 => self.clock(),
-            960..970 => Deed::Account(self.trouble(), self.millis(10 * MINUTE)),
+            940..955 => self.clock(),
+            955..965 => Deed::Account(self.trouble(), self.millis(10 * MINUTE)),
+            965..970 => Deed::Position(POSITIONS[self.pick(POSITIONS.len())]),
+            970..975 => Deed::BackUp,
+            975..980 => Deed::RollBack(Duration::from_secs(120) + self.millis(3 * MINUTE)),
             _ => Deed::Room(self.fall()),
         }
     }
@@ -198,7 +214,7 @@ impl Fate {
     fn fault(&self) -> Fault {
         let status = |code| StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY);
         let seconds = self.millis(40 * SECOND);
-        let fault = match self.dice.below(17) {
+        let fault = match self.dice.below(20) {
             0 => Fault::refused(),
             1 => Fault::cut_before_acting(),
             2 | 3 => Fault::cut_after_acting(),
@@ -213,6 +229,9 @@ impl Fate {
             13 => Fault::page(status(503)).after_acting(),
             14 => Fault::torn_body(),
             15 => Fault::half_body(),
+            16 => Fault::doubled_request(),
+            17 => return Fault::limited_timeline(1 + self.pick(4)),
+            18 => return Fault::error(status(400), "M_UNKNOWN").on(Endpoint::Sync),
             _ => return Fault::repeated_batch(),
         };
         let endpoint = match self.dice.below(12) {
@@ -229,7 +248,7 @@ impl Fate {
     /// From a millisecond to a day; long ones are rare, or nothing else would happen.
     fn limit(&self) -> RateLimitForm {
         let doublings = match self.dice.below(300) {
-            0 => 26,
+            0 => 27,
             1..10 => 22,
             _ => 15,
         };
@@ -266,6 +285,7 @@ impl Fate {
             }
             (19, Some(target)) => vec![Act::Redact { target }, reply],
             (20, _) => vec![Act::Big, reply],
+            (22, _) => vec![Act::Brief(text()), reply],
             (21, _) => {
                 let text = |part| Act::Say(format!("{}.{part}", self.spoken));
                 (0..2 + self.pick(6)).map(text).collect()

@@ -1,5 +1,6 @@
 //! Judges what lies in the rooms and in the store against what people asked.
 
+mod books;
 mod outputs;
 
 use std::{
@@ -7,10 +8,10 @@ use std::{
     fmt::Display,
 };
 
-use matrix_bridge_core::{Account, ListState, ParkCode, Row, RowState};
-use matrix_bridge_testkit::homeserver::TimelineEvent;
+use matrix_bridge_core::{ParkCode, Row, RowState};
+use matrix_bridge_testkit::homeserver::{Account, TestHomeserver, TimelineEvent};
 
-use self::outputs::output;
+use self::{books::Books, outputs::output};
 use crate::{
     question::{Output, Question},
     room::{Mode, Room},
@@ -39,18 +40,6 @@ impl Verdict {
     }
 }
 
-/// What the store lists.
-struct Books {
-    /// By the question that caused them.
-    parked_rows: BTreeMap<String, Vec<Row>>,
-    shadow_rows: BTreeMap<String, Vec<Row>>,
-    parked_events: Vec<String>,
-    /// By transaction id: the event of a row that counts as sent.
-    sent: BTreeMap<String, String>,
-    /// Transaction ids of rows that were tried and then put aside.
-    tried: BTreeSet<String>,
-}
-
 /// Judges the day so far.
 pub(crate) async fn judge(world: &World) -> Result<Verdict, String> {
     let mut verdict = Verdict::default();
@@ -58,12 +47,7 @@ pub(crate) async fn judge(world: &World) -> Result<Verdict, String> {
         .await
         .map_err(|error| error.to_string())?;
     for room in &world.rooms {
-        let timeline = world.server.timeline(&room.id);
-        let mut said: Vec<_> = timeline
-            .iter()
-            .filter(|event| is_own(world, event))
-            .collect();
-        said.retain(|event| event.transaction_id.is_some());
+        let said = said(&world.server, &world.bot, room);
         once(room, &said, &mut verdict);
         books.check(room, &said, &mut verdict);
         Judge {
@@ -77,12 +61,34 @@ pub(crate) async fn judge(world: &World) -> Result<Verdict, String> {
     Ok(verdict)
 }
 
-fn is_own(world: &World, event: &TimelineEvent) -> bool {
-    event.sender == world.bot.user_id && event.kind != "m.room.member"
+/// What the bot said in a room, in order; also what a homeserver that was restored from a
+/// backup has forgotten, unless it was said again since under the same transaction id.
+pub(crate) fn said(server: &TestHomeserver, bot: &Account, room: &Room) -> Vec<TimelineEvent> {
+    let is_own = |event: &TimelineEvent| {
+        let is_said = event.kind != "m.room.member" && event.transaction_id.is_some();
+        is_said && event.sender == bot.user_id
+    };
+    let mut now = server.timeline(&room.id);
+    now.retain(is_own);
+    let left: BTreeSet<_> = now.iter().map(|event| event.event_id.clone()).collect();
+    let past: BTreeSet<_> = room.past.iter().map(|event| &event.event_id).collect();
+    now.retain(|event| !past.contains(&event.event_id));
+    let again: BTreeSet<_> = now.iter().map(|event| &event.transaction_id).collect();
+    let kept = room
+        .past
+        .iter()
+        .filter(|event| left.contains(&event.event_id) || !again.contains(&event.transaction_id));
+    let mut said: Vec<_> = kept.chain(&now).cloned().collect();
+    // To redact twice is the same as once, so nobody looks before doing it again.
+    let mut redacted = BTreeSet::new();
+    said.retain(|event| {
+        event.kind != "m.room.redaction" || redacted.insert(event.transaction_id.clone())
+    });
+    said
 }
 
 /// S2: at most one event for each transaction id.
-fn once(room: &Room, said: &[&TimelineEvent], verdict: &mut Verdict) {
+fn once(room: &Room, said: &[TimelineEvent], verdict: &mut Verdict) {
     let mut ids = BTreeSet::new();
     for event in said {
         if let Some(id) = &event.transaction_id
@@ -94,79 +100,6 @@ fn once(room: &Room, said: &[&TimelineEvent], verdict: &mut Verdict) {
     }
 }
 
-impl Books {
-    async fn read(
-        world: &World,
-        verdict: &mut Verdict,
-    ) -> Result<Self, matrix_bridge_core::StoreError> {
-        const ALL: usize = 1_000_000;
-        let store = world.store();
-        let waiting = store.depth().await?.waiting;
-        if waiting > 0 {
-            verdict.missing.push(format!("{waiting} rows wait"));
-        }
-        let account = account(world);
-        let lanes = store.inbox_lanes(&account, None, ALL).await?;
-        if !lanes.is_empty() {
-            verdict
-                .missing
-                .push(format!("{} rooms wait in the inbox", lanes.len()));
-        }
-        let parked = store.parked_events(&account, None, ALL).await?;
-        let sent = store.list(ListState::Sent, None, ALL).await?;
-        let event = |row: &Row| match &row.state {
-            RowState::Sent { event_id } => Some((
-                row.transaction_id.to_string(),
-                event_id.as_ref()?.to_string(),
-            )),
-            _ => None,
-        };
-        let parked_rows = store.list(ListState::Parked, None, ALL).await?;
-        let tried = parked_rows.iter().filter(|row| row.first_attempt.is_some());
-        Ok(Self {
-            tried: tried.map(|row| row.transaction_id.to_string()).collect(),
-            parked_rows: by_cause(parked_rows),
-            shadow_rows: by_cause(store.list(ListState::Shadow, None, ALL).await?),
-            parked_events: parked
-                .into_iter()
-                .filter_map(|parked| parked.event.event_id)
-                .map(|id| id.to_string())
-                .collect(),
-            sent: sent.iter().filter_map(event).collect(),
-        })
-    }
-
-    /// What lies in the room and what counts as sent is the same. What was tried and
-    /// then put aside may be there too: the answer was lost, and the room changed.
-    fn check(&self, room: &Room, said: &[&TimelineEvent], verdict: &mut Verdict) {
-        for event in said {
-            let id = event.transaction_id.clone().unwrap_or_default();
-            match self.sent.get(&id) {
-                Some(sent) if *sent == event.event_id => {}
-                None if self.tried.contains(&id) => {}
-                other => {
-                    let event = &event.event_id;
-                    let what = format!("{event} in {} counts as {other:?}", room.id);
-                    verdict.missing.push(what);
-                }
-            }
-        }
-    }
-}
-
-fn account(world: &World) -> Account {
-    Account::new(&world.bot.user_id)
-}
-
-fn by_cause(rows: Vec<Row>) -> BTreeMap<String, Vec<Row>> {
-    let mut all: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-    for row in rows {
-        let cause = row.body.cause.as_ref().map(ToString::to_string);
-        all.entry(cause.unwrap_or_default()).or_default().push(row);
-    }
-    all
-}
-
 /// The judge of one room.
 struct Judge<'a> {
     world: &'a World,
@@ -176,13 +109,14 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn room(&mut self, said: &[&TimelineEvent]) {
+    fn room(&mut self, said: &[TimelineEvent]) {
         let outputs: Vec<Option<Output>> = said
             .iter()
             .map(|event| output(&self.world.watch, event))
             .collect();
         let said: Vec<Output> = outputs.into_iter().flatten().collect();
         match self.room.mode {
+            Mode::Active if self.world.watch.has_hole(&self.room.id) => self.holey(&said),
             Mode::Active => self.active(&said),
             Mode::Shadow => self.shadow(),
             Mode::Off => self.nothing(),
@@ -192,17 +126,26 @@ impl Judge<'_> {
     /// S1 and S3: each question exactly once and whole, in the room's order; or put
     /// aside; or, where its room changed under it, not at all.
     fn active(&mut self, said: &[Output]) {
+        let (loose, said): (Vec<_>, Vec<_>) = said
+            .iter()
+            .cloned()
+            .partition(|output| self.is_loose(output));
+        let said = self.without_gone(said);
         let mut said = said.iter().peekable();
         let mut skipped: Option<&Question> = None;
         for question in &self.room.questions {
             self.parked(question);
+            let parked = self.parked_rows(question);
+            if question.is_gone {
+                continue;
+            }
             if !question.is_due {
                 self.silent(question);
                 continue;
             }
             let mut wanted = question.outputs();
-            let parked = self.parked_rows(question);
             let mut found = 0;
+            wanted.retain(|output| !question.is_brief_text(output) && !loose.contains(output));
             let all = wanted.len();
             wanted.retain(|output| {
                 let is_there = said.next_if_eq(&output).is_some();
@@ -233,6 +176,49 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether its place says nothing. To redact twice is the same as once, so it is done
+    /// again whenever the answer was lost; and what is given up because it is too late may
+    /// still arrive, where the homeserver acts on a request long after it.
+    fn is_loose(&self, output: &Output) -> bool {
+        let mut questions = self.room.questions.iter();
+        matches!(output, Output::Redact { .. })
+            || questions.any(|question| question.is_brief_text(output))
+    }
+
+    /// What is left besides the answers to questions that are gone with a backup. They
+    /// may be missing, also where those after them were answered, and come late: their
+    /// place in the room's history, where they would have been read, is gone too.
+    fn without_gone(&self, mut said: Vec<Output>) -> Vec<Output> {
+        let gone = self.room.questions.iter().filter(|q| q.is_gone && q.is_due);
+        let mut gone: Vec<Output> = gone.flat_map(Question::outputs).collect();
+        said.retain(|output| {
+            let place = gone.iter().position(|gone| gone == output);
+            place.map(|place| gone.swap_remove(place)).is_none()
+        });
+        said
+    }
+
+    /// Where handlers were told that something could not be read, it may be missing, or
+    /// have come later after all: but once, and only what was asked for.
+    fn holey(&mut self, said: &[Output]) {
+        let mut wanted: Vec<Output> = Vec::new();
+        for question in &self.room.questions {
+            self.parked(question);
+            self.parked_rows(question);
+            if question.is_due {
+                wanted.extend(question.outputs());
+            } else {
+                self.silent(question);
+            }
+        }
+        for output in said {
+            match wanted.iter().position(|wanted| wanted == output) {
+                Some(place) => drop(wanted.swap_remove(place)),
+                None => self.broken(format!("{output:?} was not asked for, or not twice")),
+            }
+        }
+    }
+
     /// Whatever is put aside for a person was to be, once.
     fn parked(&mut self, question: &Question) {
         let events = &self.books.parked_events;
@@ -251,7 +237,8 @@ impl Judge<'_> {
 
     /// How many of the answer's requests are put aside for a reason.
     fn parked_rows(&mut self, question: &Question) -> usize {
-        let mut rows = 0;
+        let pointless = self.books.pointless.get(&question.event);
+        let mut rows = pointless.copied().unwrap_or_default();
         let mut too_large = 0;
         let parked = self.books.parked_rows.get(&question.event);
         for row in parked.into_iter().flatten() {
@@ -266,8 +253,10 @@ impl Judge<'_> {
                     continue;
                 }
                 ParkCode::Forbidden => fell || self.room.is_replaced,
-                ParkCode::Encrypted => fell,
-                ParkCode::ServerError => self.world.watch.server_errors(id) >= 8,
+                // What it changes or answers may be gone with a backup.
+                ParkCode::Encrypted | ParkCode::UnknownOutcome | ParkCode::BadContent => fell,
+                ParkCode::Expired => question.is_brief(),
+                ParkCode::ServerError => self.world.watch.server_errors(id, &self.room.id) >= 8,
                 _ => false,
             };
             rows += 1;

@@ -22,6 +22,7 @@ mod report;
 mod room;
 mod scale;
 mod script;
+mod token;
 mod trace;
 mod watch;
 mod wire;
@@ -33,7 +34,10 @@ pub use self::{
 };
 
 /// Seeds that once failed; they stay for ever.
-pub const KEPT: &[u64] = &[];
+pub const KEPT: &[u64] = &[
+    2, 30, 38, 84, 93, 96, 97, 115, 118, 139, 141, 165, 181, 190, 198, 212, 231, 271, 275, 369,
+    564, 590, 674, 677,
+];
 
 /// Lives the day of `seed`. With `trace` the report holds all that happened, line by
 /// line.

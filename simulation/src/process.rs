@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use matrix_bridge_client::{
-    Client, ClientHistory, ClientSender, SecretString, SyncSettings, SyncSource,
-};
+use matrix_bridge_client::{Client, ClientHistory, ClientSender, SyncSettings, SyncSource};
 use matrix_bridge_core::{Engine, EngineError, HealthBoard, Parts, Policy, Settings, Store};
 use matrix_bridge_testkit::{
     crash::{ScriptedStore, Side},
@@ -14,8 +12,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bot::Obedient, clock::WallClock, disk::OwnDisk, mortal::Mortal, watch::Watch, wire::Wire,
-    world::World,
+    bot::Obedient, clock::WallClock, disk::OwnDisk, mortal::Mortal, token::Token, watch::Watch,
+    wire::Wire, world::World,
 };
 
 /// How soon a host that could not connect tries again.
@@ -36,7 +34,7 @@ struct Host {
     transport: Arc<Wire>,
     clock: WallClock,
     random: Arc<SeededRandom>,
-    token: crate::world::Token,
+    token: Arc<Token>,
     policy: Policy,
     health: HealthBoard,
     watch: Arc<Watch>,
@@ -131,15 +129,15 @@ impl Host {
             token: _,
             policy,
             health,
-            watch: _,
-            number: _,
+            watch,
+            number,
         } = self;
         let parts = Parts {
             identity: client.identity().clone(),
             store,
             sender: Arc::new(ClientSender::new(client.clone())),
             history: Arc::new(ClientHistory::new(client.clone())),
-            handler: Arc::new(Obedient),
+            handler: Arc::new(Obedient { number, watch }),
             clock: Arc::new(clock),
             random,
         };
@@ -147,8 +145,14 @@ impl Host {
             .with_policy(policy)
             .with_settings(settings())
             .with_health(health);
-        let source = SyncSource::new(client, SyncSettings::default());
-        engine.run(Box::new(source), stop).await
+        let handle = engine.handle();
+        let source = SyncSource::new(client.clone(), SyncSettings::default());
+        tokio::select! {
+            biased;
+            result = engine.run(Box::new(source), stop) => result,
+            // It never ends.
+            () = client.keep_token(&handle) => Ok(()),
+        }
     }
 
     /// Connects, however often it takes; `None` if it is told to stop before.
@@ -158,7 +162,7 @@ impl Host {
                 self.transport.clone(),
                 Arc::new(self.clock.clone()),
                 "http://testkit.local",
-                SecretString::from(self.token.get()),
+                self.token.source(),
             );
             match connecting.await {
                 Ok(client) => return Some(client),
@@ -183,6 +187,8 @@ fn settings() -> Settings {
         grace: Duration::from_millis(500),
         handler_timeout: Duration::from_secs(60),
         claim_ttl: Duration::from_secs(120),
+        // What it leaves out would have to be forgiven.
+        gap_time: Duration::from_secs(24 * 3_600),
         ..Settings::default()
     }
 }

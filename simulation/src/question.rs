@@ -9,6 +9,8 @@ pub(crate) struct Question {
     pub(crate) acts: Vec<Act>,
     /// Whether the bot was there to hear it and may work there.
     pub(crate) is_due: bool,
+    /// Whether a homeserver that was restored from a backup has forgotten it.
+    pub(crate) is_gone: bool,
     /// The era of its room in which it was asked.
     pub(crate) era: usize,
 }
@@ -44,13 +46,25 @@ impl Question {
         self.acts.iter().filter(|act| **act == Act::Big).count()
     }
 
+    /// Whether something in its answer may come too late.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act, Act::Brief(_)))
+    }
+
+    /// Whether it is the part of the answer that may come too late.
+    pub(crate) fn is_brief_text(&self, output: &Output) -> bool {
+        let mut acts = self.acts.iter();
+        matches!(output, Output::Say { text }
+            if acts.any(|act| matches!(act, Act::Brief(brief) if brief == text)))
+    }
+
     fn output(&self, act: &Act) -> Option<Output> {
         Some(match act.clone() {
             Act::Reply(text) => Output::Reply {
                 to: self.event.clone(),
                 text,
             },
-            Act::Say(text) => Output::Say { text },
+            Act::Say(text) | Act::Brief(text) => Output::Say { text },
             Act::React(key) => Output::React {
                 to: self.event.clone(),
                 key,

@@ -1,5 +1,7 @@
 //! A room, what was asked in it, and what befell it.
 
+use matrix_bridge_testkit::homeserver::TimelineEvent;
+
 use crate::question::Question;
 
 /// What the bot may do in a room.
@@ -17,11 +19,14 @@ pub(crate) struct Room {
     pub(crate) mode: Mode,
     /// In the order of the room.
     pub(crate) questions: Vec<Question>,
-    /// Counts what changed for the bot in this room: kicks, joins, encryption, its end.
+    /// Counts what changed for the bot in this room: kicks, joins, encryption, its end,
+    /// a backup that was restored, a night.
     /// What was asked before such a change and not yet handled may stay unanswered.
     pub(crate) era: usize,
     pub(crate) is_encrypted: bool,
     pub(crate) is_replaced: bool,
+    /// What the bot had said when the homeserver was last restored from a backup.
+    pub(crate) past: Vec<TimelineEvent>,
 }
 
 impl Room {
@@ -33,6 +38,7 @@ impl Room {
             era: 0,
             is_encrypted: false,
             is_replaced: false,
+            past: Vec::new(),
         }
     }
 

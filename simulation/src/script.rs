@@ -9,6 +9,8 @@ pub(crate) enum Act {
     Reply(String),
     /// Says this text, in reply to nothing.
     Say(String),
+    /// Says this text, if that can be within a minute.
+    Brief(String),
     /// Reacts to the question with this key.
     React(String),
     /// Replaces the text of this message of the bot's.
@@ -45,6 +47,7 @@ impl Act {
         Some(match name {
             "reply" => Self::Reply(word()?),
             "say" => Self::Say(word()?),
+            "brief" => Self::Brief(word()?),
             "react" => Self::React(word()?),
             "edit" => Self::Edit {
                 target: word()?,
@@ -67,6 +70,7 @@ impl fmt::Display for Act {
         match self {
             Self::Reply(text) => write!(f, "reply {text}"),
             Self::Say(text) => write!(f, "say {text}"),
+            Self::Brief(text) => write!(f, "brief {text}"),
             Self::React(key) => write!(f, "react {key}"),
             Self::Edit { target, text } => write!(f, "edit {target} {text}"),
             Self::Redact { target } => write!(f, "redact {target}"),

@@ -1,47 +1,37 @@
 //! Watches the wire and the disk, and objects where a promise is broken.
 
+mod answer;
+mod asked;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Arguments,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header::RETRY_AFTER};
+use http::Response;
 use matrix_bridge_client::TransportError;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use self::answer::{Shown, asked_wait};
+pub(crate) use self::{
+    answer::decoded,
+    asked::{Asked, Class},
+};
 use crate::trace::Trace;
-
-/// What a request is, as limits see it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Class {
-    Event,
-    Join,
-    Sync,
-    Other,
-}
-
-/// One request.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    process: u32,
-    class: Class,
-    line: String,
-    room: Option<String>,
-    /// A message or a reaction: what must not go into an encrypted room.
-    is_plaintext: bool,
-    is_write: bool,
-    transaction: Option<String>,
-    body: Bytes,
-}
 
 /// More than this within [`WINDOW`] is a loop that does not wait.
 const REQUESTS: u32 = 600;
 const STORE_CALLS: u32 = 20_000;
 const WINDOW: Duration = Duration::from_secs(10);
+
+/// S6: as the settings have them, one of each for sync and what is read beside it, and
+/// the pages of gaps.
+const UNDER_WAY: u32 = 8 + 2 + 4;
+const HANDLED: u32 = 64 + 256;
 
 /// The watcher.
 #[derive(Debug)]
@@ -58,11 +48,17 @@ struct Seen {
     latest_limit: Option<Instant>,
     /// By transaction id: path and body of its first attempt.
     sent: BTreeMap<String, (String, Bytes)>,
-    /// By transaction id: how often the homeserver failed on it.
+    /// By transaction id, or room for what is asked about it: how often the homeserver
+    /// failed on it.
     server_errors: BTreeMap<String, u32>,
     /// By process: the rooms that sync showed to it as encrypted.
     encrypted: BTreeMap<u32, BTreeSet<String>>,
     silent: BTreeSet<String>,
+    /// Rooms of which handlers were told that something in them cannot be read.
+    holes: BTreeSet<String>,
+    /// By process: requests under way, and events being handled.
+    under_way: BTreeMap<u32, u32>,
+    handled: BTreeMap<u32, u32>,
     window: Window,
 }
 
@@ -71,40 +67,6 @@ struct Window {
     since: Instant,
     requests: u32,
     store_calls: u32,
-}
-
-impl Asked {
-    pub(crate) fn read(process: u32, request: &Request<Bytes>) -> Self {
-        let path = request.uri().path();
-        let parts: Vec<_> = path.split('/').skip(4).map(decoded).collect();
-        let parts: Vec<_> = parts.iter().map(String::as_str).collect();
-        let is_write = request.method() != http::Method::GET;
-        let room = match parts.as_slice() {
-            ["rooms" | "join", room, ..] => Some((*room).to_owned()),
-            _ => None,
-        };
-        let class = match parts.as_slice() {
-            ["rooms", _, "send" | "redact", ..] => Class::Event,
-            ["rooms", _, "state", ..] if is_write => Class::Event,
-            ["rooms", _, "join" | "leave", ..] | ["join", ..] => Class::Join,
-            ["sync"] => Class::Sync,
-            _ => Class::Other,
-        };
-        let transaction = match parts.as_slice() {
-            ["rooms", _, "send" | "redact", _, id] => Some((*id).to_owned()),
-            _ => None,
-        };
-        Self {
-            process,
-            class,
-            line: format!("p{process} {} {path}", request.method()),
-            room,
-            is_plaintext: matches!(parts.as_slice(), ["rooms", _, "send", ..]),
-            is_write,
-            transaction,
-            body: request.body().clone(),
-        }
-    }
 }
 
 impl Watch {
@@ -120,6 +82,9 @@ impl Watch {
             server_errors: BTreeMap::new(),
             encrypted: BTreeMap::new(),
             silent: BTreeSet::new(),
+            holes: BTreeSet::new(),
+            under_way: BTreeMap::new(),
+            handled: BTreeMap::new(),
             window: Window::new(),
         }))
     }
@@ -127,6 +92,17 @@ impl Watch {
     /// Nothing may be written to `room`.
     pub(crate) fn silence(&self, room: &str) {
         self.seen().silent.insert(room.to_owned());
+    }
+
+    /// A handler was told that something in `room` cannot be read.
+    pub(crate) fn hole(&self, room: &str) {
+        let mut seen = self.seen();
+        seen.trace.note(format_args!("a hole in {room}"));
+        seen.holes.insert(room.to_owned());
+    }
+
+    pub(crate) fn has_hole(&self, room: &str) -> bool {
+        self.seen().holes.contains(room)
     }
 
     pub(crate) fn note(&self, what: Arguments<'_>) {
@@ -153,7 +129,14 @@ impl Watch {
         seen.requests += 1;
         seen.window.requests += 1;
         seen.check_window();
-        seen.trace.note(format_args!("{}", asked.line));
+        let Asked { line, query, .. } = asked;
+        seen.trace.note(format_args!("{line} {query}"));
+        let under_way = seen.under_way.entry(asked.process).or_default();
+        *under_way += 1;
+        let under_way = *under_way;
+        if under_way > UNDER_WAY {
+            seen.object(format!("{line}: {under_way} requests at once"));
+        }
         seen.check_limit(asked);
         seen.check_transaction(asked);
         seen.check_room(asked);
@@ -161,6 +144,7 @@ impl Watch {
 
     pub(crate) fn answered(&self, asked: &Asked, result: &Result<Response<Bytes>, TransportError>) {
         let mut seen = self.seen();
+        seen.ended(asked.process);
         let response = match result {
             Ok(response) => response,
             Err(error) => {
@@ -169,11 +153,12 @@ impl Watch {
             }
         };
         let status = response.status();
-        seen.trace.note(format_args!("{}: {status}", asked.line));
+        seen.trace
+            .note(format_args!("{}: {status}{}", asked.line, Shown(response)));
         if status == http::StatusCode::INTERNAL_SERVER_ERROR
-            && let Some(transaction) = &asked.transaction
+            && let Some(of) = asked.transaction.as_ref().or(asked.room.as_ref())
         {
-            *seen.server_errors.entry(transaction.clone()).or_default() += 1;
+            *seen.server_errors.entry(of.clone()).or_default() += 1;
         }
         if status == http::StatusCode::TOO_MANY_REQUESTS {
             seen.limited(asked, response);
@@ -183,18 +168,34 @@ impl Watch {
         }
     }
 
+    /// A request of that process was given up.
+    pub(crate) fn dropped(&self, process: u32) {
+        self.seen().ended(process);
+    }
+
+    /// A handler of that process is at work until the result is dropped.
+    pub(crate) fn handling(self: &Arc<Self>, process: u32) -> Busy {
+        let mut seen = self.seen();
+        let handled = seen.handled.entry(process).or_default();
+        *handled += 1;
+        let handled = *handled;
+        if handled > HANDLED {
+            seen.object(format!("p{process} handles {handled} events at once"));
+        }
+        Busy(self.clone(), process)
+    }
+
     /// Path and body of what was sent under that transaction id.
     pub(crate) fn sent(&self, transaction: &str) -> Option<(String, Bytes)> {
         self.seen().sent.get(transaction).cloned()
     }
 
-    /// How often the homeserver failed on what was sent under that transaction id.
-    pub(crate) fn server_errors(&self, transaction: &str) -> u32 {
+    /// How often the homeserver failed on what was sent under that transaction id, or
+    /// on what was asked before that about its room.
+    pub(crate) fn server_errors(&self, transaction: &str, room: &str) -> u32 {
         let seen = self.seen();
-        seen.server_errors
-            .get(transaction)
-            .copied()
-            .unwrap_or_default()
+        let errors = |of: &str| seen.server_errors.get(of).copied().unwrap_or_default();
+        errors(transaction) + errors(room)
     }
 
     /// When the last wait that the homeserver asked for is over.
@@ -219,7 +220,24 @@ impl Watch {
     }
 }
 
+/// A handler at work.
+pub(crate) struct Busy(Arc<Watch>, u32);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(handled) = self.0.seen().handled.get_mut(&self.1) {
+            *handled = handled.saturating_sub(1);
+        }
+    }
+}
+
 impl Seen {
+    fn ended(&mut self, process: u32) {
+        if let Some(under_way) = self.under_way.get_mut(&process) {
+            *under_way = under_way.saturating_sub(1);
+        }
+    }
+
     fn object(&mut self, objection: String) {
         const ENOUGH: usize = 20;
         self.trace.note(format_args!("OBJECTION: {objection}"));
@@ -340,33 +358,4 @@ impl Window {
             store_calls: 0,
         }
     }
-}
-
-/// The larger of what header and body say; nothing where neither says anything.
-fn asked_wait(response: &Response<Bytes>) -> Duration {
-    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-    let body = Duration::from_millis(body["retry_after_ms"].as_u64().unwrap_or_default());
-    let header = response.headers().get(RETRY_AFTER);
-    let seconds = header.and_then(|value| value.to_str().ok()?.parse().ok());
-    body.max(Duration::from_secs(seconds.unwrap_or_default()))
-}
-
-/// A part of a path as it was before it was percent-encoded.
-pub(crate) fn decoded(part: &str) -> String {
-    let mut out = Vec::with_capacity(part.len());
-    let mut bytes = part.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        let mut digit = || {
-            bytes
-                .next()
-                .and_then(|digit| char::from(digit).to_digit(16))
-        };
-        let value = digit().zip(digit()).map(|(high, low)| high * 16 + low);
-        out.extend(value.and_then(|value| u8::try_from(value).ok()));
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

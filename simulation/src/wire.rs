@@ -31,6 +31,7 @@ impl Transport for Wire {
         let step = self.mortal.step().await;
         let asked = Asked::read(self.mortal.number, &request);
         self.watch.asked(&asked);
+        let mut flight = Flight(Some((&self.watch, asked.process())));
         let result = tokio::select! {
             biased;
             result = self.inner.send(request, limits) => result,
@@ -40,7 +41,19 @@ impl Transport for Wire {
             self.mortal.die();
             return std::future::pending().await;
         }
+        flight.0 = None;
         self.watch.answered(&asked, &result);
         result
+    }
+}
+
+/// Tells of a request that is given up.
+struct Flight<'a>(Option<(&'a Watch, u32)>);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if let Some((watch, process)) = self.0 {
+            watch.dropped(process);
+        }
     }
 }

@@ -16,25 +16,9 @@ use crate::{
     disk::Disk,
     room::{Mode, Room},
     scale::Scale,
+    token::Token,
     watch::Watch,
 };
-
-/// The bot's token; a clone is the same place where it is kept.
-#[derive(Clone)]
-pub(crate) struct Token(Arc<Mutex<String>>);
-
-impl Token {
-    pub(crate) fn get(&self) -> String {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(crate) fn set(&self, token: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = token;
-    }
-}
 
 /// Where a day takes place.
 pub(crate) struct World {
@@ -42,7 +26,7 @@ pub(crate) struct World {
     pub(crate) server: TestHomeserver,
     pub(crate) people: Vec<Account>,
     pub(crate) bot: Account,
-    pub(crate) token: Token,
+    pub(crate) token: Arc<Token>,
     pub(crate) rooms: Vec<Room>,
     pub(crate) clock: WallClock,
     pub(crate) disk: Arc<Disk>,
@@ -71,7 +55,7 @@ impl World {
         let server = TestHomeserver::with_config(config);
         let people = ["alice", "bob", "carol"].map(|name| server.register(name));
         let bot = server.register("bot");
-        let token = Token(Arc::new(Mutex::new(bot.access_token.clone())));
+        let token = Arc::new(Token::new(bot.access_token.clone()));
         let mut world = Self {
             seed,
             server,

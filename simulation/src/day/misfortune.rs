@@ -25,17 +25,19 @@ impl Day {
         self.later(span, Deed::AccountGood);
     }
 
-    /// Somebody unlocks the account and gives the host a new token; it is started anew
-    /// with it.
-    pub(super) async fn restore_account(&mut self) -> Result<(), String> {
+    /// Somebody unlocks the account and gives the host a new token. It takes that up as
+    /// it runs, or `restarts` with it.
+    pub(super) async fn restore_account(&mut self, restarts: bool) -> Result<(), String> {
         let World {
             server, bot, token, ..
         } = &self.world;
         server.restore_user(&bot.user_id);
         let device = bot.device_id.clone().unwrap_or_default();
         token.set(server.log_in(&bot.user_id, &device).access_token);
-        self.bury().await?;
-        self.start();
+        if restarts {
+            self.bury().await?;
+            self.start();
+        }
         Ok(())
     }
 
@@ -50,6 +52,7 @@ impl Day {
             return;
         }
         room.era += 1;
+        self.falls += 1;
         self.world
             .watch
             .note(format_args!("{fall:?} in {}", room.id));
