@@ -6,8 +6,11 @@ use ruma::{OwnedRoomId, RoomId};
 
 use crate::{InboxEntry, InboxId, Timestamp};
 
-/// Rooms with events in the inbox. Their events are in the store; of each only the
-/// first few are held.
+/// So many of the rooms that wait for a place hold events; the others read them anew.
+const HELD: usize = 256;
+
+/// Rooms with events in the inbox. Their events are in the store; of a few rooms the
+/// first few are held, of all others only the name.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     rooms: BTreeMap<OwnedRoomId, Room>,
@@ -145,7 +148,7 @@ impl Backlog {
     /// What the room's last event led to is committed. If that is another try, the event
     /// is the room's first again, before those that are held.
     pub(super) fn proceed(&mut self, room: OwnedRoomId, is_retried: bool) {
-        if is_retried {
+        if is_retried || self.ready.len() >= HELD {
             self.fill(&room, Vec::new());
         }
         self.ready.push_back(room);
