@@ -1,22 +1,15 @@
 //! No plaintext into an encrypted room.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use async_trait::async_trait;
-use matrix_bridge_core::{ListState, ParkCode, StoreErrorKind};
-use matrix_bridge_testkit::{
-    crash::{Fate, ScriptedStore, StoreScript},
-    homeserver::{Endpoint, Fault},
-};
+use matrix_bridge_core::{ListState, ParkCode};
+use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
 use serde_json::json;
 
-use crate::world::{Setup, World, pass};
+use crate::{
+    disk::Disk,
+    world::{Setup, World, pass},
+};
 
 impl World {
     pub(crate) fn encrypt(&self, room: &str) {
@@ -112,14 +105,8 @@ async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
 async fn what_sync_shows_holds_before_it_is_written_down() {
     let world = World::new();
     let room = world.room();
-    let is_full = Arc::new(AtomicBool::new(false));
-    let store = ScriptedStore::with_script(world.store.clone(), DiskFull(is_full.clone()));
-    let bot = world
-        .start(Setup {
-            store: Some(Arc::new(store)),
-            ..Setup::default()
-        })
-        .await;
+    let disk = Disk::default();
+    let bot = world.start(disk.setup(&world)).await;
     world.alice_says(&room, "!ping");
     world.until_said(&room, 1).await;
     // The next answer waits in the outbox for a moment.
@@ -129,7 +116,7 @@ async fn what_sync_shows_holds_before_it_is_written_down() {
     world.alice_says(&room, "!echo secret");
     pass(Duration::from_millis(1)).await;
 
-    is_full.store(true, Ordering::SeqCst);
+    disk.fail_at("committing a batch");
     world.encrypt(&room);
     pass(Duration::from_secs(60)).await;
 
@@ -137,18 +124,4 @@ async fn what_sync_shows_holds_before_it_is_written_down() {
     let reason = world.only_parked_row().await;
     assert_eq!(reason.code, ParkCode::Encrypted);
     bot.stop().await;
-}
-
-/// While it is so, nothing is committed.
-#[derive(Debug)]
-struct DiskFull(Arc<AtomicBool>);
-
-#[async_trait]
-impl StoreScript for DiskFull {
-    async fn next(&self, doing: &str) -> Fate {
-        if doing == "committing a batch" && self.0.load(Ordering::SeqCst) {
-            return Fate::NotDone(StoreErrorKind::Unavailable);
-        }
-        Fate::Done
-    }
 }

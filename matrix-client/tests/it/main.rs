@@ -7,6 +7,7 @@ mod away;
 mod bounds;
 mod delivery;
 mod dependents;
+mod disk;
 mod encryption;
 mod every_step;
 mod gaps;

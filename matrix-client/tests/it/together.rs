@@ -26,11 +26,6 @@ async fn scenario(at: u64, side: Side) -> bool {
     let world = World::with_seed(at);
     let [quick, slow] = [world.room(), world.room()];
     world.start(Setup::default()).await.stop().await;
-    let before = position(&world).await;
-    let questions = [
-        world.alice_says(&quick, "!ping"),
-        world.alice_says(&slow, "!slow 3"),
-    ];
     let dying = Arc::new(CrashingStore::new(world.store.clone(), at, side));
     let settings = Settings {
         grace: Duration::from_millis(500),
@@ -44,6 +39,14 @@ async fn scenario(at: u64, side: Side) -> bool {
             ..Setup::default()
         })
         .await;
+    // After a start, what comes first is held back until it is clear that nothing is
+    // missing before it.
+    pass(Duration::from_secs(2)).await;
+    let before = position(&world).await;
+    let questions = [
+        world.alice_says(&quick, "!ping"),
+        world.alice_says(&slow, "!slow 3"),
+    ];
     pass(Duration::from_secs(6)).await;
     bot.kill().await;
 

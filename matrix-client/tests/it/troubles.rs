@@ -3,9 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use matrix_bridge_core::{EngineError, ListState, Status};
-use matrix_bridge_testkit::crash::{CrashingStore, Side};
+use matrix_bridge_testkit::{
+    crash::{CrashingStore, Side},
+    homeserver::{Endpoint, Fault, RateLimitForm},
+};
 
-use crate::world::{Setup, World, pass};
+use crate::{
+    disk::Disk,
+    world::{Setup, World, pass},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_locked_account_pauses_loses_nothing_and_goes_on_by_itself() {
@@ -109,4 +115,49 @@ async fn a_second_engine_on_the_account_stands_by_and_takes_over() {
 
     assert_eq!(world.until_said(&room, 2).await, ["pong", "taken over"]);
     second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_the_homeserver_asked_for_outlives_a_failure_of_the_store() {
+    let world = World::new();
+    let room = world.room();
+    let disk = Disk::default();
+    let bot = world.start(disk.setup(&world)).await;
+    world.alice_says(&room, "!slow 5");
+    pass(Duration::from_secs(1)).await;
+    let limit = Fault::rate_limited(RateLimitForm::BodyOnly(Duration::from_secs(300)));
+    world.server.fault(limit.on(Endpoint::Sync));
+    world.alice_says(&room, "!ping");
+    pass(Duration::from_secs(1)).await;
+    let before = world.asked(Endpoint::Sync).len();
+
+    // The slow answer cannot be written down, and the pipeline starts anew.
+    disk.fail_at("committing a batch");
+    pass(Duration::from_secs(10)).await;
+    disk.recover();
+    pass(Duration::from_secs(280)).await;
+    assert_eq!(world.asked(Endpoint::Sync).len(), before);
+
+    world.until_said(&room, 2).await;
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_is_written_down_as_soon_as_the_store_takes_it() {
+    let world = World::new();
+    let room = world.room();
+    let disk = Disk::default();
+    let bot = world.start(disk.setup(&world)).await;
+    disk.fail_at("settling rows");
+    world.alice_says(&room, "!ping");
+    world.until_said(&room, 1).await;
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(world.rows(ListState::Sent).await, []);
+
+    disk.recover();
+    pass(Duration::from_secs(60)).await;
+
+    assert_eq!(world.rows(ListState::Sent).await.len(), 1);
+    assert_eq!(world.asked(Endpoint::Send).len(), 1);
+    bot.stop().await;
 }
