@@ -41,6 +41,8 @@ struct Day {
     ran_ahead_to: Option<Instant>,
     /// The homeserver's last backup.
     kept: Option<mishap::Kept>,
+    /// Whether the homeserver is away to be restored from it.
+    is_restoring: bool,
     /// How much befell the rooms.
     falls: u64,
 }
@@ -86,6 +88,7 @@ impl Day {
             faults: 0,
             ran_ahead_to: None,
             kept: None,
+            is_restoring: false,
             falls: 0,
             world,
             fate,
@@ -191,6 +194,8 @@ impl Day {
                 self.world.server.go_down();
                 self.later(span, Deed::ComeBack);
             }
+            // One that is being restored takes its time, and is missed.
+            Deed::ComeBack if self.is_restoring => {}
             Deed::ComeBack => self.world.server.come_up(),
             Deed::Restart => self.world.server.restart(),
             Deed::Kill(span) => {
@@ -234,7 +239,9 @@ impl Day {
             }
             Deed::Position(position) => self.misplace(position).await?,
             Deed::BackUp => self.back_up(),
+            Deed::RollBack(_) if self.is_restoring => {}
             Deed::RollBack(span) => {
+                self.is_restoring = true;
                 self.world.server.go_down();
                 self.later(span, Deed::RolledBack);
             }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::runner::{Shell, cargo};
 
 /// How long new days are begun in a run of all steps, in seconds.
-const SECONDS: &str = "180";
+const SECONDS: &str = "120";
 
 /// Lives the days that `arguments` say; whether all were good.
 pub(crate) async fn run(arguments: &[String]) -> Result<bool, Failure> {

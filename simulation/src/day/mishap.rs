@@ -33,6 +33,7 @@ impl Day {
     /// The homeserver is restored from its backup, if nothing befell a room since: what a
     /// bot learned of encryption it rightly never forgets.
     pub(super) async fn roll_back(&mut self) -> Result<(), String> {
+        self.is_restoring = false;
         let falls = self.falls;
         let Some(kept) = self.kept.take().filter(|kept| kept.falls == falls) else {
             self.world.server.come_up();
