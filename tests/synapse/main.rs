@@ -3,7 +3,7 @@
 //! Run by `cargo xtask test synapse`, which starts the server and tells where it is in the environment. The bot
 //! is the example `room_router` as a process, as an operator would run it, unless a test needs to reach inside.
 //!
-//! - `world`, `said`, `load`, and the crate `matrix-bridge-harness`: what tests are told with.
+//! - `world`, `said`, `sends`, `load`, and the crate `matrix-bridge-harness`: what tests are told with.
 //! - The other modules: one theme each.
 
 #![expect(
@@ -25,6 +25,7 @@ mod relations;
 mod restarts;
 mod routing;
 mod said;
+mod sends;
 mod shadow;
 mod shutdown;
 mod tokens;

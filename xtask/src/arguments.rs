@@ -14,7 +14,7 @@ usage: cargo xtask test [--verbose] [--full] [STEP...]   run all steps, or those
        cargo xtask help                                  this text, and the steps
 
   --verbose   show the output of every command while it runs
-  --full      build what is otherwise only resolved
+  --full      build what is otherwise only resolved, and test what needs the machine for itself
 
 KILL-OPTION:
   --rounds N         how many rounds; 20 by default

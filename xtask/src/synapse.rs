@@ -46,6 +46,9 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
             .arg("--features")
             .arg(format!("{package}/real-server"));
         command.args(["--", "--test-threads", threads]);
+        if shell.full() {
+            command.arg("--include-ignored");
+        }
         command.envs(SharedSynapse::variables(&synapse, &python));
         results.push(shell.run(command).await);
     }

@@ -92,11 +92,11 @@ impl Files {
             "version": 1,
             "disable_existing_loggers": false,
             "formatters": {
-                "bare": { "format": "%(message)s" },
+                "timed": { "format": "%(created).3f %(message)s" },
                 "full": { "format": "%(asctime)s %(levelname)s %(name)s %(message)s" },
             },
             "handlers": {
-                "access": file(&self.access_log(), "bare"),
+                "access": file(&self.access_log(), "timed"),
                 "log": file(&self.log(), "full"),
             },
             "loggers": { "synapse.access": { "level": "INFO", "handlers": ["access"], "propagate": false } },
