@@ -40,22 +40,23 @@ impl Sends {
     /// # Panics
     ///
     /// When the bot has asked within a wait: the log does not hold the time that the server named, but before
-    /// it the server accepts nothing.
+    /// it the server accepts nothing. It counts from when the refused request came, though the refusal is held
+    /// back for half a second.
     pub(crate) fn waits(&self) -> Vec<SystemTime> {
-        let mut waits: Vec<SystemTime> = Vec::new();
+        let mut waits: Vec<&AccessLogLine> = Vec::new();
         for refusal in &self.refused {
-            if let Some(&last) = waits.last() {
-                if refusal.began() <= last {
+            if let Some(last) = waits.last() {
+                if refusal.began() <= last.answered {
                     continue;
                 }
                 let is_over = self.accepted.iter().any(|accepted| {
-                    accepted.began() > last && accepted.answered < refusal.answered
+                    accepted.began() > last.began() && accepted.answered < refusal.answered
                 });
                 assert!(is_over, "within the wait from {last:?}: {refusal:?}");
             }
-            waits.push(refusal.answered);
+            waits.push(refusal);
         }
-        waits
+        waits.iter().map(|wait| wait.answered).collect()
     }
 
     /// How many were accepted from the first refusal on, and how long until the last of them.

@@ -11,13 +11,13 @@ use super::failure::Failure;
 use super::kill::{self, Place};
 use super::runner::{Shell, cargo, target};
 
-/// Package, test target, and how many tests at once.
-const TARGETS: [(&str, &str, &str); 3] = [
+/// Package, test target, which of its tests, and how many at once.
+const TARGETS: [(&str, &str, &str, &str); 3] = [
     // Nearly each of its tests starts a Synapse of its own.
-    ("matrix-bridge-testkit", "real_server", "2"),
-    // The quirks, on the model and on the shared server.
-    ("matrix-bridge-testkit", "it", "3"),
-    ("matrix-bridge", "synapse", "4"),
+    ("matrix-bridge-testkit", "real_server", "", "2"),
+    // On the shared server; other crates have tests of that name, too, which need none.
+    ("matrix-bridge-testkit", "it", "quirks::synapse", "3"),
+    ("matrix-bridge", "synapse", "", "4"),
 ];
 
 /// How many rounds of kills follow the tests.
@@ -37,7 +37,7 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
     let (python, synapse) = started(shell, "shared-synapse").await?;
     // The bot under test: the tests run it as a process, and cargo builds no examples for them.
     let mut results = vec![shell.cargo(BOT).await];
-    for (package, target, threads) in TARGETS {
+    for (package, target, which, threads) in TARGETS {
         shell.say(&format!("testing {package}: {target}"));
         let mut command = cargo();
         // With the whole workspace, or cargo would build half of the dependencies anew for other features.
@@ -45,7 +45,7 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
         command
             .arg("--features")
             .arg(format!("{package}/real-server"));
-        command.args(["--", "--test-threads", threads]);
+        command.args(["--", which, "--test-threads", threads]);
         if shell.full() {
             command.arg("--include-ignored");
         }
