@@ -260,13 +260,11 @@ impl Day {
         let Some(room) = self.world.rooms.get_mut(place) else {
             return;
         };
-        let own: Vec<_> = server.look(|server| {
-            let messages = server.messages_in(&room.id).into_iter();
-            let plain = messages.filter(|message| {
-                message.sender == *bot && message.content["m.new_content"].is_null()
-            });
-            plain.map(|message| message.event_id).collect()
+        let sent = server.timeline_of(&room.id, bot).into_iter();
+        let plain = sent.filter(|event| {
+            event.kind == "m.room.message" && event.content["m.new_content"].is_null()
         });
+        let own: Vec<_> = plain.map(|message| message.event_id).collect();
         let acts = self.fate.message(&own);
         let text = if acts.is_empty() {
             "hello".to_owned()

@@ -65,10 +65,9 @@ pub(crate) async fn judge(world: &World) -> Result<Verdict, String> {
 /// backup has forgotten, unless it was said again since under the same transaction id.
 pub(crate) fn said(server: &TestHomeserver, bot: &Account, room: &Room) -> Vec<TimelineEvent> {
     let is_own = |event: &TimelineEvent| {
-        let is_said = event.kind != "m.room.member" && event.transaction_id.is_some();
-        is_said && event.sender == bot.user_id
+        event.kind != "m.room.member" && event.transaction_id.is_some()
     };
-    let mut now = server.timeline(&room.id);
+    let mut now = server.timeline_of(&room.id, &bot.user_id);
     now.retain(is_own);
     let left: BTreeSet<_> = now.iter().map(|event| event.event_id.clone()).collect();
     let past: BTreeSet<_> = room.past.iter().map(|event| &event.event_id).collect();

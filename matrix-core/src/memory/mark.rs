@@ -41,13 +41,16 @@ impl Marks {
         max: u64,
         is_kept: impl Fn(&Account, &OwnedEventId) -> bool,
     ) -> u64 {
+        let total = self.len();
+        if total <= max && self.set.values().all(|mark| mark.at >= before) {
+            return 0;
+        }
         let mut oldest_first: Vec<_> = self
             .set
             .iter()
             .map(|(key, mark)| (mark.place, mark.at, key.clone()))
             .collect();
         oldest_first.sort();
-        let total = self.len();
         for (_, at, key) in oldest_first {
             if (at < before || self.len() > max) && !is_kept(&key.0, &key.1) {
                 self.set.remove(&key);

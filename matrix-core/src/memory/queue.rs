@@ -239,35 +239,37 @@ impl Queue {
     }
 
     pub(super) fn parked(&self) -> Vec<ParkedRows> {
-        let with = |code: ParkCode| {
-            let parked = self.rows.values().filter(move |entry| {
-                matches!(&entry.row.state, RowState::Parked { reason } if reason.code == code)
+        let mut parked: BTreeMap<ParkCode, ParkedRows> = BTreeMap::new();
+        for Row { state, created, .. } in self.rows.values().map(|entry| &entry.row) {
+            let RowState::Parked { reason } = state else {
+                continue;
+            };
+            let of_code = parked.entry(reason.code).or_insert(ParkedRows {
+                code: reason.code,
+                rows: 0,
+                oldest: *created,
             });
-            let created: Vec<Timestamp> = parked.map(|entry| entry.row.created).collect();
-            Some(ParkedRows {
-                code,
-                rows: created.len() as u64,
-                oldest: created.into_iter().min()?,
-            })
-        };
-        ParkCode::ALL.into_iter().filter_map(with).collect()
+            of_code.rows += 1;
+            of_code.oldest = of_code.oldest.min(*created);
+        }
+        parked.into_values().collect()
     }
 
     pub(super) fn depth(&self) -> QueueDepth {
-        let count = |which| {
-            let all = self.rows.values();
-            all.filter(|entry| entry.is_listed_as(which)).count() as u64
-        };
-        let waiting = self.rows.values();
-        QueueDepth {
-            waiting: count(ListState::Waiting),
-            oldest: waiting
-                .filter(|entry| entry.is_listed_as(ListState::Waiting))
-                .map(|entry| entry.row.created)
-                .min(),
-            parked: count(ListState::Parked),
-            shadow: count(ListState::Shadow),
+        let mut depth = QueueDepth::default();
+        for Row { state, created, .. } in self.rows.values().map(|entry| &entry.row) {
+            match state {
+                RowState::Waiting { .. } | RowState::Claimed { .. } => {
+                    depth.waiting += 1;
+                    let oldest = depth.oldest.get_or_insert(*created);
+                    *oldest = (*oldest).min(*created);
+                }
+                RowState::Parked { .. } => depth.parked += 1,
+                RowState::Shadow => depth.shadow += 1,
+                RowState::Sent { .. } => {}
+            }
         }
+        depth
     }
 
     pub(super) fn list(&self, which: ListState, after: Option<RowId>, limit: usize) -> Vec<Row> {

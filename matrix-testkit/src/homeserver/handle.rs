@@ -218,6 +218,12 @@ impl TestHomeserver {
         self.look(|server| server.timeline(room))
     }
 
+    /// The events of a room that a user sent, in its order.
+    #[must_use]
+    pub fn timeline_of(&self, room: &str, sender: &str) -> Vec<TimelineEvent> {
+        self.look(|server| server.timeline_of(room, sender))
+    }
+
     /// The events of type `m.room.message` of a room, in its order.
     #[must_use]
     pub fn messages_in(&self, room: &str) -> Vec<TimelineEvent> {

@@ -62,12 +62,14 @@ impl Homeserver {
     /// All events of a room, in its order, state included; empty for an unknown room.
     #[must_use]
     pub fn timeline(&self, room: &str) -> Vec<TimelineEvent> {
-        let events = self
-            .rooms
-            .get(room)
-            .into_iter()
-            .flat_map(|room| &room.events);
-        events.map(TimelineEvent::of).collect()
+        self.events(room).map(TimelineEvent::of).collect()
+    }
+
+    /// The events of a room that a user sent, in its order.
+    #[must_use]
+    pub fn timeline_of(&self, room: &str, sender: &str) -> Vec<TimelineEvent> {
+        let own = self.events(room).filter(|event| event.sender == sender);
+        own.map(TimelineEvent::of).collect()
     }
 
     /// The events of type `m.room.message` of a room, in its order.
@@ -157,5 +159,10 @@ impl Homeserver {
     #[must_use]
     pub fn faults_left(&self) -> usize {
         self.script.remaining()
+    }
+
+    fn events(&self, room: &str) -> impl Iterator<Item = &Event> {
+        let room = self.rooms.get(room);
+        room.into_iter().flat_map(|room| &room.events)
     }
 }
