@@ -9,10 +9,11 @@ use std::{
 use matrix_bridge::{Health, HealthBoard};
 use tokio::time::Instant;
 
-use crate::{Result, arguments::Sizes, handler::Handler};
+use crate::{Result, arguments::Flood, handler::Handler};
 
-const LINES: u64 = 20;
-const MIB: u64 = 1024 * 1024;
+/// So many lines are shown of each run.
+pub(crate) const LINES: u64 = 20;
+pub(crate) const MIB: u64 = 1024 * 1024;
 
 /// The names of the columns.
 pub(crate) const HEAD: &str = "\
@@ -42,7 +43,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    pub(crate) fn new(sizes: Sizes, path: PathBuf, health: HealthBoard) -> Self {
+    pub(crate) fn new(sizes: Flood, path: PathBuf, health: HealthBoard) -> Self {
         let step = sizes.events / LINES;
         Self {
             step,
@@ -108,7 +109,7 @@ impl fmt::Display for Sample {
 }
 
 /// The memory that the process has in use, in bytes, as Linux tells it.
-fn resident() -> Result<u64> {
+pub(crate) fn resident() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
@@ -120,7 +121,7 @@ fn resident() -> Result<u64> {
 }
 
 /// The size of the store's files.
-fn on_disk(path: &Path) -> u64 {
+pub(crate) fn on_disk(path: &Path) -> u64 {
     let size = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

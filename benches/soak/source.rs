@@ -8,7 +8,7 @@ use matrix_bridge::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::arguments::Sizes;
+use crate::arguments::Flood;
 
 /// Events in one batch, over as many rooms.
 const BATCH: u64 = 2_000;
@@ -17,14 +17,14 @@ const BATCH: u64 = 2_000;
 #[derive(Debug)]
 pub(crate) struct MadeUp {
     id: SourceId,
-    sizes: Sizes,
+    sizes: Flood,
     /// Tells of the batch before; dropped at the end.
     committed: Option<mpsc::Sender<u64>>,
     under_way: Option<(u64, oneshot::Receiver<()>)>,
 }
 
 impl MadeUp {
-    pub(crate) fn new(sizes: Sizes) -> (Self, mpsc::Receiver<u64>) {
+    pub(crate) fn new(sizes: Flood) -> (Self, mpsc::Receiver<u64>) {
         let (sender, receiver) = mpsc::channel(1);
         let source = Self {
             id: SourceId::new("soak"),

@@ -29,7 +29,9 @@ pub struct Settings {
     /// How many gaps are read at once.
     pub gap_rooms: usize,
     /// How old an event may be that comes late (after an outage, from a gap, or after a
-    /// lost position) to be handled still. Older ones are counted and count as seen.
+    /// lost position) to be handled still. Older ones are counted and count as seen. Their
+    /// age is that when they are taken in: what lies in the inbox is handled however long
+    /// nobody runs.
     /// The sender's clock counts only between our last commit in the room and now.
     pub catch_up_age: Duration,
     /// Whether the source went past events is looked up at a start and after an outage,

@@ -23,6 +23,8 @@ pub(crate) struct Room {
     /// a backup that was restored, a night.
     /// What was asked before such a change and not yet handled may stay unanswered.
     pub(crate) era: usize,
+    /// The era that began with the end of the last night.
+    pub(crate) morning: usize,
     pub(crate) is_encrypted: bool,
     pub(crate) is_replaced: bool,
     /// What the bot had said when the homeserver was last restored from a backup.
@@ -36,6 +38,7 @@ impl Room {
             mode,
             questions: Vec::new(),
             era: 0,
+            morning: 0,
             is_encrypted: false,
             is_replaced: false,
             past: Vec::new(),

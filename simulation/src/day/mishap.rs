@@ -107,6 +107,7 @@ impl Day {
         self.plan = later.collect();
         for room in &mut self.world.rooms {
             room.era += 1;
+            room.morning = room.era;
         }
         self.later(Duration::ZERO, Deed::Start);
         Ok(())
