@@ -82,4 +82,17 @@ mod tests {
         assert_eq!(asked(Some("soon"), Some(7)), Some(ms(7)));
         assert_eq!(asked(Some("-3"), None), None);
     }
+
+    #[test]
+    fn a_day_is_believed_and_nothing_longer() {
+        let day = Duration::from_secs(86_400);
+        assert_eq!(asked(Some("86400"), None), Some(day));
+        assert_eq!(asked(Some("86401"), None), Some(day));
+        assert_eq!(asked(None, Some(u64::MAX)), Some(day));
+        assert_eq!(asked(Some("18446744073709551615"), Some(1)), Some(day));
+        assert_eq!(
+            asked(Some("Fri, 31 Dec 9999 23:59:59 GMT"), None),
+            Some(day)
+        );
+    }
 }

@@ -44,6 +44,7 @@ mod policy;
 mod prepare;
 mod queue;
 mod relation;
+mod rest;
 mod router;
 mod row;
 mod sender;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::{
     Account, Clock, EventHandler, HealthBoard, Identity, Policy, Random, RoomHistory, Sender,
-    Settings, Store, Timestamp, encrypted::EncryptedRooms, time::Moment,
+    Settings, Store, Timestamp, encrypted::EncryptedRooms, rest::Rest, time::Moment,
 };
 
 pub(crate) struct Shared {
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) enqueued: Notify,
     /// Rooms that must get no plaintext, though the store may not say so yet.
     pub(crate) encrypted: EncryptedRooms,
+    /// Until when the homeserver wants nobody to ask for the history of rooms.
+    pub(crate) history_rest: Rest,
     /// Counts how often the account was found, or said, to work again.
     pub(crate) resumed: watch::Sender<u64>,
     /// How often the source was lost; what was learned before may be out of date.
@@ -74,6 +76,7 @@ impl Shared {
             health,
             enqueued: Notify::new(),
             encrypted: EncryptedRooms::default(),
+            history_rest: Rest::default(),
             resumed,
             outages: AtomicU64::new(0),
             is_source_up: AtomicBool::new(false),

@@ -64,9 +64,8 @@ pub(crate) async fn judge(world: &World) -> Result<Verdict, String> {
 /// What the bot said in a room, in order; also what a homeserver that was restored from a
 /// backup has forgotten, unless it was said again since under the same transaction id.
 pub(crate) fn said(server: &TestHomeserver, bot: &Account, room: &Room) -> Vec<TimelineEvent> {
-    let is_own = |event: &TimelineEvent| {
-        event.kind != "m.room.member" && event.transaction_id.is_some()
-    };
+    let is_own =
+        |event: &TimelineEvent| event.kind != "m.room.member" && event.transaction_id.is_some();
     let mut now = server.timeline_of(&room.id, &bot.user_id);
     now.retain(is_own);
     let left: BTreeSet<_> = now.iter().map(|event| event.event_id.clone()).collect();

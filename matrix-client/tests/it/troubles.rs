@@ -9,6 +9,7 @@ use matrix_bridge_testkit::{
 };
 
 use crate::{
+    away::numbers,
     disk::Disk,
     world::{Setup, World, pass},
 };
@@ -139,6 +140,42 @@ async fn a_wait_that_the_homeserver_asked_for_outlives_a_failure_of_the_store() 
     assert_eq!(world.asked(Endpoint::Sync).len(), before);
 
     world.until_said(&room, 2).await;
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_it_asked_for_before_it_shows_history_does_too_and_holds_for_every_room() {
+    let world = World::new();
+    let rooms = [world.room(), world.room()];
+    let slow = world.room();
+    let disk = Disk::default();
+    let bot = world.start(disk.setup(&world)).await;
+    for room in &rooms {
+        world.alice_says(room, "!echo first");
+        world.until_said(room, 1).await;
+    }
+    world.alice_says(&slow, "!slow 5");
+    pass(Duration::from_secs(1)).await;
+    let limit = Fault::rate_limited(RateLimitForm::BodyOnly(Duration::from_secs(300)));
+    world.server.fault(limit.on(Endpoint::Messages));
+    for room in &rooms {
+        world.server.fault(Fault::limited_timeline(1));
+        world.alice_asks(room, 0..5);
+        pass(Duration::from_secs(1)).await;
+    }
+    assert_eq!(world.asked(Endpoint::Messages).len(), 1);
+
+    // The slow answer cannot be written down, and the pipeline starts anew.
+    disk.fail_at("committing a batch");
+    pass(Duration::from_secs(10)).await;
+    disk.recover();
+    pass(Duration::from_secs(280)).await;
+    assert_eq!(world.asked(Endpoint::Messages).len(), 1);
+
+    for room in &rooms {
+        let said = world.until_said(room, 6).await;
+        assert_eq!(said[1..], numbers(0..5));
+    }
     bot.stop().await;
 }
 

@@ -34,6 +34,7 @@ pub(super) struct GapPage {
 
 /// Asks for the next page of a gap.
 pub(super) async fn read(shared: Arc<Shared>, room: OwnedRoomId, id: InboxId, gap: Gap) -> GapPage {
+    shared.history_rest.over(&*shared.clock).await;
     let started = shared.steady();
     let is_doubtful = gap.cause == GapCause::Doubt && gap.read == 0;
     let request = PageRequest {

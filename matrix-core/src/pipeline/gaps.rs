@@ -152,7 +152,10 @@ impl Pipeline {
             SourceError::Away {
                 retry_after: Some(asked),
                 ..
-            } => (backoff.max(*asked), false),
+            } => {
+                shared.history_rest.extend(&*shared.clock, *asked);
+                (backoff.max(*asked), false)
+            }
             SourceError::Away { .. } => (backoff, shared.is_source_up()),
             _ => (backoff.max(ACCOUNT_RETRY), false),
         };
