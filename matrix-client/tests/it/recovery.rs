@@ -188,6 +188,25 @@ async fn a_position_that_is_accepted_and_wrong_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_soon_after_another_sees_what_came_between() {
+    let world = World::new();
+    let room = world.followed_room().await;
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(5)).await;
+    bot.stop().await;
+
+    world.alice_asks(&room, 0..20);
+    world
+        .put_position(&world.server.look(Homeserver::next_batch))
+        .await;
+    let bot = world.start(Setup::default()).await;
+
+    pass(Duration::from_secs(600)).await;
+    assert_eq!(world.said(&room)[1..], numbers(0..20));
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sound_position_costs_one_look_and_no_history() {
     let world = World::new();
     let rooms = [world.followed_room().await, world.followed_room().await];
