@@ -262,16 +262,16 @@ impl Seen {
     }
 
     fn limited(&mut self, asked: &Asked, response: &Response<Bytes>) {
+        let until = Instant::now() + asked_wait(response);
+        self.latest_limit = self.latest_limit.max(Some(until));
         if asked.class == Class::Other {
             return;
         }
-        let until = Instant::now() + asked_wait(response);
         let known = self
             .limits
             .entry((asked.process, asked.class))
             .or_insert(until);
         *known = until.max(*known);
-        self.latest_limit = self.latest_limit.max(Some(until));
     }
 
     /// A transaction id stands for one request, always.
