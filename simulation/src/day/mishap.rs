@@ -105,6 +105,8 @@ impl Day {
             .into_iter()
             .map(|((at, number), deed)| ((at + NIGHT, number), deed));
         self.plan = later.collect();
+        // A clock that is wrong stays so over the night.
+        self.ran_ahead_to = self.ran_ahead_to.map(|latest| latest + NIGHT);
         for room in &mut self.world.rooms {
             room.era += 1;
             room.morning = room.era;
