@@ -3,7 +3,7 @@
 //! Run by `cargo xtask test synapse`, which starts the server and tells where it is in the environment. The bot
 //! is the example `room_router` as a process, as an operator would run it, unless a test needs to reach inside.
 //!
-//! - `world`, `said`, `sends`, `load`, and the crate `matrix-bridge-harness`: what tests are told with.
+//! - `world`, `said`, `sends`, `load`, `parlor`, and the crate `matrix-bridge-harness`: what tests are told with.
 //! - The other modules: one theme each.
 
 #![expect(
@@ -18,7 +18,9 @@ mod encryption;
 mod invites;
 mod limits;
 mod load;
+mod lost_answers;
 mod observation;
+mod parlor;
 mod recovery;
 mod redelivery;
 mod relations;

@@ -1,5 +1,6 @@
 //! R4, R13: more happened than a sync holds, the store's token is wrong, or the store is gone.
 
+use std::fs;
 use std::time::Duration;
 
 use matrix_bridge::{
@@ -171,6 +172,25 @@ async fn a_token_of_another_user_or_of_the_future_is_found_out() {
     scene.say(5).await;
     scene.put_position("s999999999").await;
     assert_eq!(scene.all_is_answered(&scene.setup).await, 34);
+}
+
+#[tokio::test]
+async fn a_backup_of_the_store_that_is_restored_answers_nothing_twice() {
+    let scene = Scene::new("restored").await;
+    let store = scene.setup.store_path();
+    let backup = scene.world.path("backup.db");
+    fs::copy(store, &backup).unwrap();
+    scene.say(5).await;
+    assert_eq!(scene.all_is_answered(&scene.setup).await, 7);
+
+    fs::copy(&backup, store).unwrap();
+    scene.say(5).await;
+    let router = scene.setup.start().await;
+    let (ann, bot) = (&scene.ann, &scene.bot.user_id);
+    ask(ann, &scene.room, bot, "restored").await;
+
+    assert_eq!(scene.check().await, 14);
+    assert!(router.stop().await.success());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use matrix_bridge_testkit::person::Person;
 use matrix_bridge_testkit::synapse::{Account, SynapseConfig};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::http;
@@ -53,7 +53,7 @@ async fn a_revoked_token_is_told_with_advice_not_hammered_and_replaced_without_l
     let (tries, took) = (refused(&world), begun.elapsed());
     eprintln!("{tries} refused requests in {took:?}");
     assert!(tries <= 4 && took > PATIENCE, "{tries} tries in {took:?}");
-    let login = log_in(&world, &bot, false).await;
+    let login = world.log_in(&bot, None, false).await;
     let begun = Instant::now();
     setup.write_token(login["access_token"].as_str().unwrap());
     ask(&ann, &room, &bot.user_id, "again").await;
@@ -79,7 +79,7 @@ async fn a_session_of_seconds_is_refreshed_time_and_again_and_every_question_ans
     let (ann, bot) = (world.person("ann").await, world.account("bot").await);
     let room = room(&ann, &[&bot.user_id]).await;
     let setup = world.setup(&bot).room(&room, "active").session();
-    let login = log_in(&world, &bot, true).await;
+    let login = world.log_in(&bot, None, true).await;
     setup.write_token(&login.to_string());
     let router = setup.start().await;
     joined(&ann, &room, &bot.user_id).await;
@@ -121,19 +121,6 @@ async fn ask_until_refreshed(
         asked += 1;
     }
     asked
-}
-
-/// What a login of the bot on its device answers.
-async fn log_in(world: &World, bot: &Account, is_refreshable: bool) -> Value {
-    let login = json!({
-        "type": "m.login.password", "password": bot.password, "device_id": bot.device_id,
-        "identifier": { "type": "m.id.user", "user": bot.user_id },
-        "refresh_token": is_refreshable,
-    });
-    let path = "/_matrix/client/v3/login";
-    let answer = http::ask(world.base_url(), "POST", path, None, Some(&login)).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()
 }
 
 /// How often a session was refreshed.

@@ -8,7 +8,7 @@ use matrix_bridge_testkit::python::PythonEnvironment;
 use matrix_bridge_testkit::synapse::{
     AccessLogLine, Account, SharedSynapse, Synapse, SynapseConfig,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -115,6 +115,25 @@ impl World {
             Home::Own(synapse) => synapse.register(&name, PASSWORD).await,
         };
         registered.unwrap()
+    }
+
+    /// What a login of the account answers, on that device or on its own.
+    pub(crate) async fn log_in(
+        &self,
+        account: &Account,
+        device: Option<&str>,
+        is_refreshable: bool,
+    ) -> Value {
+        let login = json!({
+            "type": "m.login.password", "password": account.password,
+            "device_id": device.unwrap_or(&account.device_id),
+            "identifier": { "type": "m.id.user", "user": account.user_id },
+            "refresh_token": is_refreshable,
+        });
+        let path = "/_matrix/client/v3/login";
+        let answer = http::ask(self.base_url(), "POST", path, None, Some(&login)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
     }
 
     /// Somebody who is logged in.
