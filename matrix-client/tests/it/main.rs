@@ -26,4 +26,5 @@ mod slow_rooms;
 mod together;
 mod tokens;
 mod troubles;
+mod went_past;
 mod world;

@@ -67,6 +67,8 @@ pub(super) struct Filled {
     pub(super) entries: Vec<NewInboxEntry>,
     /// Entries of the inbox that are among those now.
     pub(super) moved: Vec<InboxId>,
+    /// Entries of the inbox that will not be handled: the room was encrypted by then.
+    pub(super) silenced: Vec<InboxId>,
     /// What is still missing.
     pub(super) rest: Option<Gap>,
 }
@@ -75,6 +77,7 @@ pub(super) struct Filled {
 pub(super) async fn fill(
     shared: &Shared,
     room: &RoomId,
+    id: InboxId,
     gap: &Gap,
     page: HistoryPage,
     took: Duration,
@@ -94,6 +97,11 @@ pub(super) async fn fill(
     let turns_encrypted = readable().any(turns_encrypted);
     let mut sift = Sift::new(shared, events.iter()).await?;
     let mut waiting = waiting(shared, room, gap, &events, &sift).await?;
+    let mut silenced = if turns_encrypted && !gap.is_encrypted {
+        behind(shared, room, id).await?
+    } else {
+        Vec::new()
+    };
     let is_known = |id: &OwnedEventId| sift.has_seen(id) && !waiting.contains_key(id);
     let is_over = is_over(gap, &events, &sift, is_known) || end.is_none() || end == gap.from;
     let mut walk = Walk {
@@ -122,8 +130,10 @@ pub(super) async fn fill(
             continue;
         }
         if let Some((id, entry)) = waiting.remove(event.owned_id()) {
-            moved.push(id);
-            entries.push(entry);
+            if !walk.is_encrypted {
+                moved.push(id);
+                entries.push(entry);
+            }
             continue;
         }
         if !sift.is_wanted(&event, walk.is_encrypted) {
@@ -137,6 +147,10 @@ pub(super) async fn fill(
         }
     }
     entries.reverse();
+    silenced.retain(|id| !moved.contains(id));
+    silenced
+        .iter()
+        .for_each(|_| metrics::skipped(metrics::Skip::Encrypted));
     metrics::count(metrics::GAP_EVENTS, entries.len() - moved.len());
     let is_pointless = sift.policy.mode(room) == RoomMode::Off;
     // Where nothing says when we came, old events are from before.
@@ -159,6 +173,7 @@ pub(super) async fn fill(
         facts: (facts != before).then_some(facts),
         entries,
         moved,
+        silenced,
         rest: rest.and_then(|rest| bounded(rest, &shared.settings)),
     })
 }
@@ -190,6 +205,20 @@ async fn waiting(
         InboxItem::Gap(_) => None,
     };
     Ok(inbox.into_iter().filter_map(by_id).collect())
+}
+
+/// The events behind a gap: in a gap in which the room turned encrypted, they are from after
+/// that. Where a position was lost, no sync said so when they came.
+async fn behind(shared: &Shared, room: &RoomId, gap: InboxId) -> Result<Vec<InboxId>, StoreError> {
+    let inbox = shared
+        .store
+        .inbox(&shared.account, room, MOST_MOVED)
+        .await?;
+    let behind = inbox
+        .into_iter()
+        .skip_while(|waiting| waiting.id != gap)
+        .filter(|waiting| matches!(waiting.entry.item, InboxItem::Event { .. }));
+    Ok(behind.map(|waiting| waiting.id).collect())
 }
 
 /// Counts time that went into reading a gap.

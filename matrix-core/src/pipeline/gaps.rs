@@ -121,7 +121,7 @@ impl Pipeline {
             Ok(page) => {
                 self.backlog.reading_went_well(&room);
                 shared.health.clear(HISTORY);
-                let filled = fill::fill(&shared, &room, &gap, page, took).await?;
+                let filled = fill::fill(&shared, &room, id, &gap, page, took).await?;
                 self.commit_fill(&room, id, &gap, filled).await
             }
             Err(error @ (SourceError::Refused { .. } | SourceError::Position { .. })) => {
@@ -206,14 +206,17 @@ impl Pipeline {
             facts,
             entries,
             moved,
+            silenced,
             rest,
         } = filled;
         let mut draft = self.draft();
+        let events = entries.len() - moved.len();
         (draft.marks, draft.parked, draft.inbox_done) = (marks, parked, moved);
+        draft.inbox_done.extend(silenced);
         let found_encrypted = facts.is_some();
         draft.facts.extend(facts);
         let is_closed = rest.as_ref().is_none_or(|rest| rest.end.is_some());
-        let (after, events) = (rest.clone(), entries.len() - draft.inbox_done.len());
+        let after = rest.clone();
         draft.fills.push(GapFill {
             gap: id,
             entries,
