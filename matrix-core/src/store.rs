@@ -200,6 +200,9 @@ pub struct Pruned {
     pub parked_events: u64,
     /// Parked rows.
     pub parked_rows: u64,
+    /// Whether there is more to forget than one call takes: it wants to be called again
+    /// soon.
+    pub has_more: bool,
 }
 
 /// A backend that is both sides of one database.

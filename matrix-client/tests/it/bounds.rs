@@ -7,7 +7,8 @@ use std::sync::{
 use std::time::Duration;
 
 use matrix_bridge_core::{
-    Account, Context, Effects, Event, HandlerError, ListState, Settings, StateStore,
+    Account, Batch, CommitOutcome, Context, Effects, Event, HandlerError, ListState, Settings,
+    StateStore, Timestamp,
     ruma::{OwnedEventId, UserId},
 };
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
@@ -102,5 +103,26 @@ async fn marks_beyond_their_count_are_forgotten_while_it_runs() {
     let seen = world.store.seen(&Account::from(&*user), &said).await;
     let seen = seen.unwrap().into_iter().filter(|seen| *seen).count();
     assert!((10..=11).contains(&seen), "{seen} of 40 are remembered");
+    bot.stop().await;
+}
+
+/// A bot that receives thousands of events a second makes more marks in a minute than a store forgets in one call.
+#[tokio::test(start_paused = true)]
+async fn marks_beyond_what_one_call_forgets_are_forgotten_soon() {
+    const MANY: usize = 250_000;
+    let world = World::new();
+    let user = UserId::parse(&world.bot.user_id).unwrap();
+    let account = Account::from(&*user);
+    let event = |number: usize| OwnedEventId::try_from(format!("$old{number}")).unwrap();
+    let mut batch = Batch::new(account.clone(), Timestamp(0));
+    batch.marks = (0..MANY).map(event).collect();
+    let outcome = world.store.commit(batch).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Applied);
+
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(70)).await;
+
+    let last = world.store.seen(&account, &[event(MANY - 1)]).await;
+    assert_eq!(last.unwrap(), [false]);
     bot.stop().await;
 }

@@ -6,6 +6,9 @@ use ruma::OwnedEventId;
 
 use crate::{Account, Timestamp};
 
+/// How many marks one call removes at most.
+const PRUNED_AT_ONCE: u64 = 100_000;
+
 /// The marks of all accounts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
@@ -34,16 +37,16 @@ impl Marks {
     }
 
     /// Removes the marks set before `before` and the oldest of those beyond `max`, except
-    /// where `is_kept`. Returns how many.
+    /// where `is_kept`. Returns how many, and whether there are more.
     pub(super) fn prune(
         &mut self,
         before: Timestamp,
         max: u64,
         is_kept: impl Fn(&Account, &OwnedEventId) -> bool,
-    ) -> u64 {
+    ) -> (u64, bool) {
         let total = self.len();
         if total <= max && self.set.values().all(|mark| mark.at >= before) {
-            return 0;
+            return (0, false);
         }
         let mut oldest_first: Vec<_> = self
             .set
@@ -53,10 +56,13 @@ impl Marks {
         oldest_first.sort();
         for (_, at, key) in oldest_first {
             if (at < before || self.len() > max) && !is_kept(&key.0, &key.1) {
+                if total - self.len() == PRUNED_AT_ONCE {
+                    return (PRUNED_AT_ONCE, true);
+                }
                 self.set.remove(&key);
             }
         }
-        total - self.len()
+        (total - self.len(), false)
     }
 
     fn len(&self) -> u64 {

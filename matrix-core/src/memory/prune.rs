@@ -19,7 +19,7 @@ impl State {
             parked_rows_max,
         } = limits;
         let rooms = &self.rooms;
-        let marks = self.marks.prune(marks_before, marks_max, |account, event| {
+        let (marks, has_more) = self.marks.prune(marks_before, marks_max, |account, event| {
             rooms.is_last_seen(account, event)
         });
         let queue = &mut self.queue;
@@ -33,6 +33,7 @@ impl State {
             records: sent + shadow,
             parked_rows: queue.prune_parked(parked_rows_max),
             parked_events: self.prune_parked(parked_events_max),
+            has_more,
         }
     }
 

@@ -31,10 +31,14 @@ impl Pipeline {
             self.last_look = at;
             self.look_at_inbox().await?;
         }
-        if at.since(self.last_prune) >= SWEEP {
-            self.last_prune = at;
+        let is_sweep = at.since(self.last_sweep) >= SWEEP;
+        if is_sweep || self.has_more_to_prune {
+            let pruned = shared.store.prune(prune_limits(&shared, now)).await?;
+            self.has_more_to_prune = pruned.has_more;
+        }
+        if is_sweep {
+            self.last_sweep = at;
             self.gaps.forget_holes(&shared.health, now);
-            shared.store.prune(prune_limits(&shared, now)).await?;
             self.sweep_invites().await?;
         }
         Ok(())

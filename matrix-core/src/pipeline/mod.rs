@@ -109,7 +109,8 @@ pub(crate) struct Pipeline {
     gaps: Gaps,
     invites: Invites,
     inbox_waiting: u64,
-    last_prune: Moment,
+    last_sweep: Moment,
+    has_more_to_prune: bool,
     last_look: Moment,
     /// Where the next look at the inbox begins.
     looked_until: Option<OwnedRoomId>,
@@ -123,7 +124,7 @@ impl Pipeline {
         owner: Owner,
     ) -> Result<Self, Interrupted> {
         let checkpoint = shared.store.checkpoint(&source).await?;
-        let last_prune = shared.steady();
+        let last_sweep = shared.steady();
         let mut pipeline = Self {
             shared,
             source,
@@ -136,8 +137,9 @@ impl Pipeline {
             gaps: Gaps::default(),
             invites: Invites::default(),
             inbox_waiting: 0,
-            last_prune,
-            last_look: last_prune,
+            last_sweep,
+            has_more_to_prune: false,
+            last_look: last_sweep,
             looked_until: None,
         };
         pipeline.load_backlog().await?;

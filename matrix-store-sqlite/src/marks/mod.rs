@@ -13,7 +13,7 @@ use std::{
 
 pub(crate) use self::{
     digest::Digest,
-    segment::{append, load, prune, scan},
+    segment::{PRUNED_AT_ONCE, append, load, prune, scan},
 };
 
 #[expect(

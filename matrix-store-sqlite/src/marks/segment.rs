@@ -26,7 +26,7 @@ const ENTRY: usize = Digest::LEN + size_of::<u32>();
 /// writing a new row into it.
 const CAPACITY: usize = 195;
 /// How many marks one call of `prune` removes at most.
-const PRUNED_AT_ONCE: u64 = 100_000;
+pub(crate) const PRUNED_AT_ONCE: u64 = 100_000;
 
 /// Some marks of nearly one time.
 struct Segment {

@@ -55,14 +55,14 @@ pub(crate) fn records(
     Ok(removed as u64)
 }
 
-/// Removes outcomes in the same way.
+/// Removes outcomes in the same way. Returns how many.
 pub(crate) fn outcomes(
     connection: &Connection,
     before: Timestamp,
     max: u64,
     at_once: u64,
-) -> Result<(), Fault> {
-    connection
+) -> Result<u64, Fault> {
+    let mut removed = connection
         .prepare_cached(OUTCOMES_BEFORE)?
         .execute(params![time(before), number(at_once)])?;
     let count: i64 = connection
@@ -70,11 +70,11 @@ pub(crate) fn outcomes(
         .query_row([], |row| row.get(0))?;
     let excess = count.unsigned_abs().saturating_sub(max).min(at_once);
     if excess > 0 {
-        connection
+        removed += connection
             .prepare_cached(OLDEST_OUTCOMES)?
             .execute([number(excess)])?;
     }
-    Ok(())
+    Ok(removed as u64)
 }
 
 /// Removes the oldest of the parked rows beyond `max` that do not block their lane.
