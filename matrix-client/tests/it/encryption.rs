@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use matrix_bridge_core::{ListState, ParkCode};
-use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
+use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimit};
 use serde_json::json;
 
 use crate::{
     disk::Disk,
+    limits::counting,
     world::{Setup, World, pass},
 };
 
@@ -98,6 +99,48 @@ async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
     let (reads, sends) = (world.asked(Endpoint::State), world.asked(Endpoint::Send));
     assert_eq!(reads.len(), 1);
     assert!(reads[0].number < sends[0].number);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_the_room_that_was_long_on_its_way_is_out_of_date() {
+    let world = World::new();
+    let room = world.room();
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(1)).await;
+    let slow = Fault::late_reply(Duration::from_secs(5));
+    world.server.fault(slow.on(Endpoint::State));
+    world.alice_says(&room, "!ping");
+    pass(Duration::from_secs(1)).await;
+
+    world.encrypt(&room);
+    pass(Duration::from_secs(60)).await;
+
+    assert_eq!(world.server.faults_left(), 0);
+    assert_eq!(world.said(&room), [""; 0]);
+    assert!(world.asked(Endpoint::Send).is_empty());
+    let reason = world.only_parked_row().await;
+    assert_eq!(reason.code, ParkCode::Encrypted);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_turn_is_not_sent_into_a_room_encrypted_meanwhile() {
+    let world = World::new();
+    let room = world.room();
+    world.server.exempt_from_limits(&world.alice.user_id);
+    let bot = world.start(counting()).await;
+    world.server.set_rate_limit(Some(RateLimit::new(10, 0.2)));
+    world.alice_says(&room, "!count 30");
+    pass(Duration::from_secs(60)).await;
+    let said = world.said(&room).len();
+
+    world.encrypt(&room);
+    let asked = world.asked(Endpoint::Send).len();
+    pass(Duration::from_secs(600)).await;
+
+    assert!((10..30).contains(&said), "{said}");
+    assert_eq!(world.asked(Endpoint::Send).len(), asked);
     bot.stop().await;
 }
 

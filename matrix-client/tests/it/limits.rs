@@ -18,7 +18,7 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A bot that counts, a message for each number.
-fn counting() -> Setup {
+pub(crate) fn counting() -> Setup {
     let count = |command: Command, _: Context| async move {
         let to: usize = command.arguments().parse().unwrap_or(0);
         let replies = (0..to).map(|number| command.reply(number.to_string()));

@@ -46,6 +46,17 @@ impl EncryptionGate {
         Ok(())
     }
 
+    /// Whether the source has shown nothing else since [`pass`](Self::pass): the answer
+    /// about the room may have been long on its way, and then the row waits for its turn.
+    pub(super) fn is_still_open(&self, shared: &Shared, row: &Row) -> Result<(), ParkReason> {
+        let room = row.body.address.room();
+        if row.body.action.is_message() && shared.encrypted.contains(room) {
+            warn_encrypted(shared, room, shared.now());
+            return Err(encrypted());
+        }
+        Ok(())
+    }
+
     async fn is_encrypted(
         &self,
         shared: &Shared,

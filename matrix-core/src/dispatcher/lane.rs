@@ -129,7 +129,8 @@ impl Lane<'_> {
     }
 
     async fn try_send(&mut self, row: &mut Row) -> Result<Next, Unready> {
-        let shared = &self.work.shared;
+        let work = self.work;
+        let shared = &work.shared;
         self.may_begin(row).await?;
         self.resolve(row).await?;
         self.look_back(row).await?;
@@ -139,6 +140,10 @@ impl Lane<'_> {
             let Some(flight) = Flight::begin(self.work, key, self.stop).await else {
                 return Err(RELEASE);
             };
+            if let Err(reason) = work.gate.is_still_open(shared, row) {
+                drop(flight);
+                return Err(self.give_up(row, reason).await);
+            }
             let error = match shared.sender.send(row).await {
                 Ok(event_id) => {
                     flight.accepted();
