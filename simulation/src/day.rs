@@ -10,7 +10,7 @@ use matrix_bridge_testkit::{crash::Side, homeserver::Membership};
 use tokio::time::Instant;
 
 use crate::{
-    deed::{Deed, Fate},
+    deed::{Deed, Fate, MOST_WRONG},
     judge::{self, Verdict},
     process::Process,
     question::Question,
@@ -318,6 +318,10 @@ impl Day {
     /// ran ahead may last until that time comes.
     async fn settle(&mut self) -> Result<(), String> {
         let limit = self.world.watch.latest_limit();
+        let ahead = self
+            .ran_ahead_to
+            .map_or(Duration::ZERO, |_| Duration::from_millis(MOST_WRONG));
+        let limit = limit.map(|limit| limit + ahead);
         let limits = limit.into_iter().chain(self.ran_ahead_to);
         let end = limits.fold(Instant::now(), Instant::max) + SETTLE;
         let calm = self.world.clock.now();

@@ -89,6 +89,9 @@ const POSITIONS: [&str; 5] = ["nonsense", "", "s3", "s40", "s99999999"];
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 
+/// How wrong the machine's clock may be, in milliseconds.
+pub(crate) const MOST_WRONG: u64 = 60 * MINUTE;
+
 impl Fate {
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
@@ -187,7 +190,7 @@ impl Fate {
 
     fn clock(&self) -> Deed {
         Deed::Clock {
-            by: self.millis(60 * MINUTE),
+            by: self.millis(MOST_WRONG),
             ahead: self.one_in(2),
             span: self.millis(20 * MINUTE),
         }

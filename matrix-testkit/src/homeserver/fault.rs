@@ -180,7 +180,7 @@ impl Fault {
 
     /// A sync gives again the events of the device's last sync that had any.
     ///
-    /// It waits for a device that has had events.
+    /// It waits for one that goes on where that ended.
     #[must_use]
     pub const fn repeated_batch() -> Self {
         Self::sync(SyncFault::RepeatBatch)

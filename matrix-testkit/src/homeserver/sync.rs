@@ -17,10 +17,11 @@ use super::{
     sync_room::{RoomView, Shape, account_data},
 };
 
-/// From where the last sync of a token began that gave events.
+/// From where to where the last sync of a token went that gave events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastBatch {
-    since: Option<u64>,
+    since: u64,
+    until: u64,
 }
 
 /// What one sync asks for.
@@ -62,11 +63,12 @@ impl Homeserver {
         // Later looks of the same request must not use up what the script skips.
         if is_first_look
             && let Some(last) = self.last_batches.get(&token)
+            && query.since == Some(last.until)
             && let Some(fault) = self.script.take_sync(&fault_target, true)
         {
             // Never later than asked for: a client that did not keep the batch asks anew,
             // and a repetition must not lose it.
-            query.since = query.since.min(last.since);
+            query.since = query.since.min(Some(last.since));
             is_spoiled = true;
             self.note_fault(waiting.number, fault.name());
         }
@@ -83,9 +85,12 @@ impl Homeserver {
         if batch.is_empty() && may_wait && self.now < waiting.deadline {
             return Ok(None);
         }
-        if batch.has_events {
-            self.last_batches
-                .insert(token, LastBatch { since: query.since });
+        // Whoever looks from nowhere does not go on from there.
+        if batch.has_events
+            && let Some(since) = query.since
+        {
+            let until = self.position;
+            self.last_batches.insert(token, LastBatch { since, until });
         }
         let body = batch.into_json(self.position);
         // Measured: an answer that goes nowhere is made anew the next time.
