@@ -37,21 +37,25 @@ pub(crate) async fn run(sizes: Drain) -> Result<()> {
     println!("{HEAD}");
     let mut rates = Vec::new();
     let (mut since, mut before) = (Instant::now(), 0);
+    let (mut asked, mut asked_at) = (0, 0);
     for part in 1..=LINES {
         let goal = sizes.messages * part / LINES;
-        let now = sent.wait_for(|sent| sent.messages >= goal).await?.messages;
+        let (now, answered, answered_at) = {
+            let sent = sent.wait_for(|sent| sent.messages >= goal).await?;
+            (sent.messages, sent.in_new_rooms, sent.last_in_new_room)
+        };
         let millis = u64::try_from(since.elapsed().as_millis())?.max(1);
         let rate = (now - before) * 1_000 / millis;
         rates.push(rate);
         (since, before) = (Instant::now(), now);
-        let waited = if part < LINES {
+        let mut waited = String::new();
+        if answered == asked {
+            if asked > 0 {
+                waited = (answered_at - asked_at).to_string();
+            }
             ask.send(()).await?;
-            let is_answered = |sent: &Sent| sent.in_new_rooms == part;
-            let answered = sent.wait_for(is_answered).await?.last_in_new_room;
-            (answered - now).to_string()
-        } else {
-            String::new()
-        };
+            (asked, asked_at) = (asked + 1, now);
+        }
         println!(
             "{now:>10}  {rate:>10}  {:>10}  {:>9}  {waited:>28}",
             resident()? / MIB,

@@ -7,8 +7,9 @@
 //!   one in a thousand is parked, one in ten thousand is slow enough to go through the
 //!   inbox.
 //! - **drain**: does a queue of a hundred thousand messages in a thousand rooms, as an
-//!   outage leaves it, drain at an even rate, and does a room that is new get its turn? At
-//!   every twentieth somebody asks something in a room without any message waiting.
+//!   outage leaves it, drain at an even rate, and does a room that is new get its turn? At a
+//!   twentieth somebody asks something in a room without any message waiting, and again
+//!   in another at the twentieth after the answer.
 //!
 //! The store is a SQLite file that is synced on every commit, the sender answers from
 //! memory. After every twentieth a line shows what the process and the store hold.

@@ -139,7 +139,7 @@ impl Scene {
 
 #[tokio::test]
 async fn what_was_sent_is_found_under_its_transaction_id_and_not_sent_again() {
-    let scene = Scene::new("answer lost").await;
+    let scene = Scene::new("answer-lost").await;
     let client = scene.lossy(Loss::Answer).await;
 
     let asked = async {
@@ -158,7 +158,7 @@ async fn what_was_sent_is_found_under_its_transaction_id_and_not_sent_again() {
 
 #[tokio::test]
 async fn what_never_arrived_is_looked_for_and_sent_once() {
-    let scene = Scene::new("message lost").await;
+    let scene = Scene::new("message-lost").await;
     let client = scene.lossy(Loss::Message).await;
 
     let asked = scene.joined_and_asked();
@@ -174,7 +174,7 @@ async fn what_never_arrived_is_looked_for_and_sent_once() {
 /// Synapse tells a transaction id to the device only that used it.
 #[tokio::test]
 async fn on_another_device_our_marker_tells_what_was_sent() {
-    let scene = Scene::new("device changed").await;
+    let scene = Scene::new("device-changed").await;
     let client = scene.lossy(Loss::AnswerAndMore).await;
     let asked = scene.joined_and_asked();
     let parlor = &scene.parlor;
