@@ -187,5 +187,7 @@ async fn on_another_device_our_marker_tells_what_was_sent() {
     let other = Client::connect(world.base_url(), token).await.unwrap();
 
     assert_eq!(scene.answered(&other, Settings::default()).await, 2);
-    assert_eq!((scene.sends_and_looks(), parlor.calls()), ((2, 1), 2));
+    let (sends, looks) = scene.sends_and_looks();
+    assert_eq!((sends, parlor.calls()), (2, 2));
+    assert!(looks > 0, "nobody looked");
 }
