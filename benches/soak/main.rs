@@ -24,6 +24,8 @@ mod ends;
 mod flood;
 mod handler;
 mod messages;
+#[path = "../shared/outbox.rs"]
+mod outbox;
 mod sample;
 mod source;
 mod talk;

@@ -1,13 +1,12 @@
 //! What an outage leaves behind.
 
 use matrix_bridge::{
-    Account, Action, Address, Batch, Clock, CommitOutcome, Disposition, EndpointClass, LaneId,
-    NewRow, OrderPolicy, RawJson, RowBody, RowKey, SqliteStore, StateStore, SystemClock, Timestamp,
-    ruma::{EventId, RoomId},
+    Account, Batch, Clock, CommitOutcome, NewRow, RawJson, SqliteStore, StateStore, SystemClock,
+    Timestamp, ruma::RoomId,
 };
 use serde_json::json;
 
-use crate::{Result, arguments::Drain, identity};
+use crate::{Result, arguments::Drain, identity, outbox};
 
 /// Messages in one commit.
 const BATCH: usize = 1_000;
@@ -29,30 +28,9 @@ pub(crate) async fn enqueue(store: &SqliteStore, sizes: Drain) -> Result<()> {
 }
 
 fn row(number: u64, rooms: u64, now: Timestamp) -> Result<NewRow> {
-    let sender = identity();
     let room = RoomId::parse(format!("!room{}:soak.local", number % rooms))?;
-    let cause = EventId::parse(format!("$question{number}:soak.local"))?;
-    let key = RowKey::effect(&Account::from(&*sender.user), &cause, 0);
     let content = json!({"msgtype": "m.notice", "body": format!("message {number}")});
-    Ok(NewRow {
-        lane: LaneId::from(&*room),
-        transaction_id: key.transaction_id(&sender.user),
-        key,
-        sender,
-        class: EndpointClass::Event,
-        body: RowBody {
-            action: Action::Message {
-                event_type: "m.room.message".to_owned(),
-                content: RawJson::from_value(&content)?,
-            },
-            address: Address::Room(room),
-            cause: None,
-            caused_at: None,
-            deadline: None,
-            order: OrderPolicy::GoOn,
-            link: None,
-        },
-        disposition: Disposition::Send,
-        created: now,
-    })
+    let content = RawJson::from_value(&content)?;
+    let number = usize::try_from(number)?;
+    Ok(outbox::message(identity(), room, number, content, now))
 }

@@ -29,6 +29,8 @@ mod arguments;
 mod counter;
 mod homeserver;
 mod ingest;
+#[path = "../shared/outbox.rs"]
+mod outbox;
 mod pages;
 mod plain;
 mod running;

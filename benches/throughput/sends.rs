@@ -7,10 +7,8 @@ use std::sync::{
 
 use axum::http::Method;
 use matrix_bridge::{
-    Account, Action, Address, Batch, Clock, CommitOutcome, Context, Disposition, EndpointClass,
-    Event, HandlerError, Identity, LaneId, NewRow, OrderPolicy, RawJson, RowBody, RowKey, Settings,
-    StateStore, SystemClock, Timestamp,
-    ruma::{UserId, owned_event_id},
+    Account, Action, Batch, Clock, CommitOutcome, Context, Event, HandlerError, Identity, NewRow,
+    RawJson, Settings, StateStore, SystemClock, Timestamp, ruma::UserId,
 };
 use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
@@ -19,7 +17,7 @@ use crate::{
     Result, Took,
     arguments::Sizes,
     homeserver::{Homeserver, USER},
-    pages,
+    outbox, pages,
     plain::Plain,
     running::{Fresh, Running, has_sent_all},
 };
@@ -95,9 +93,10 @@ impl Sends {
 }
 
 fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> {
-    let user = UserId::parse(USER)?;
-    let room = pages::room_id(index % lanes)?;
-    let key = RowKey::effect(&Account::from(&*user), &owned_event_id!("$cause"), index);
+    let sender = Identity {
+        user: UserId::parse(USER)?,
+        device: Some("BENCH".into()),
+    };
     let content = RawJson::from_value(&json!({
         "msgtype": "m.notice",
         "body": format!("{index} items were moved from the old list to the new one"),
@@ -105,30 +104,8 @@ fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> {
         "formatted_body": format!("<b>{index}</b> items were moved from the old list to the new one"),
         "m.mentions": {},
     }))?;
-    Ok(NewRow {
-        lane: LaneId::from(&*room),
-        transaction_id: key.transaction_id(&user),
-        key,
-        sender: Identity {
-            user,
-            device: Some("BENCH".into()),
-        },
-        class: EndpointClass::Event,
-        body: RowBody {
-            action: Action::Message {
-                event_type: "m.room.message".to_owned(),
-                content,
-            },
-            address: Address::Room(room),
-            cause: None,
-            caused_at: None,
-            deadline: None,
-            order: OrderPolicy::GoOn,
-            link: None,
-        },
-        disposition: Disposition::Send,
-        created: now,
-    })
+    let room = pages::room_id(index % lanes)?;
+    Ok(outbox::message(sender, room, index, content, now))
 }
 
 /// The request that the client makes of a row.

@@ -1,40 +1,32 @@
 //! Waits that the homeserver asked for.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, PoisonError};
 
-use crate::{Clock, time::Moment};
+use crate::{shared::Shared, time::Moment};
 
 /// Until when something is not to be asked for, by nobody in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Rest(Mutex<Moment>);
 
 impl Rest {
-    /// From now on it is left alone for so long, or for longer if that was asked for before.
-    pub(crate) fn extend(&self, clock: &dyn Clock, span: Duration) {
-        let until = now(clock) + span;
+    /// It is left alone until then, or for longer if that was asked for before.
+    pub(crate) fn extend(&self, until: Moment) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *known = until.max(*known);
     }
 
     /// Comes back when it may be asked for.
-    pub(crate) async fn over(&self, clock: &dyn Clock) {
+    pub(crate) async fn over(&self, shared: &Shared) {
         loop {
-            let left = self.until().since(now(clock));
+            let left = self.until().since(shared.steady());
             if left.is_zero() {
                 return;
             }
-            clock.sleep(left).await;
+            shared.clock.sleep(left).await;
         }
     }
 
     fn until(&self) -> Moment {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn now(clock: &dyn Clock) -> Moment {
-    Moment::default() + clock.steady()
 }

@@ -54,18 +54,20 @@ impl Transport for Lossy {
         limits: Limits,
     ) -> Result<Response<Bytes>, TransportError> {
         let is_send = request.method() == Method::PUT && request.uri().path().contains("/send/");
-        let is_first = is_send && !self.has_lost.swap(is_send, Ordering::Relaxed);
+        if !is_send {
+            return self.inner.send(request, limits).await;
+        }
+        let is_first = !self.has_lost.swap(true, Ordering::Relaxed);
+        let lost = Err(TransportError::Cut("lost on purpose".into()));
         match self.loss {
-            _ if !is_send => {}
             Loss::Answer | Loss::AnswerAndMore if is_first => {
                 self.inner.send(request, limits).await?;
-                return Err(TransportError::Cut("lost on purpose".into()));
+                lost
             }
-            Loss::Message if is_first => return Err(TransportError::Cut("lost on purpose".into())),
-            Loss::AnswerAndMore => return Err(TransportError::Cut("lost on purpose".into())),
-            Loss::Answer | Loss::Message => {}
+            Loss::Message if is_first => lost,
+            Loss::AnswerAndMore => lost,
+            Loss::Answer | Loss::Message => self.inner.send(request, limits).await,
         }
-        self.inner.send(request, limits).await
     }
 }
 
@@ -106,6 +108,12 @@ impl Scene {
         client.await.unwrap()
     }
 
+    /// Runs the bot beside `scene`.
+    async fn live(&self, client: &Client, settings: Settings, scene: impl Future<Output = ()>) {
+        let source = source(client);
+        self.parlor.play(client, source, settings, scene).await;
+    }
+
     async fn joined_and_asked(&self) {
         joined(&self.ann, &self.room, &self.bot.user_id).await;
         ask(&self.ann, &self.room, &self.bot.user_id, "once").await;
@@ -130,8 +138,7 @@ impl Scene {
         let scene = async {
             ask(&self.ann, &self.room, &self.bot.user_id, "after all").await;
         };
-        let parlor = &self.parlor;
-        parlor.play(client, source(client), settings, scene).await;
+        self.live(client, settings, scene).await;
         let (ann, bot) = (&self.ann, &self.bot.user_id);
         all_are_answered_once_in_order(ann, &self.room, ann.user_id(), bot).await
     }
@@ -146,14 +153,11 @@ async fn what_was_sent_is_found_under_its_transaction_id_and_not_sent_again() {
         scene.joined_and_asked().await;
         scene.until_looked().await;
     };
-    let parlor = &scene.parlor;
-    parlor
-        .play(&client, source(&client), forgetful(), asked)
-        .await;
+    scene.live(&client, forgetful(), asked).await;
 
     assert_eq!(scene.sends_and_looks(), (1, 1));
     assert_eq!(scene.answered(&client, forgetful()).await, 2);
-    assert_eq!((scene.sends_and_looks().0, parlor.calls()), (2, 2));
+    assert_eq!((scene.sends_and_looks().0, scene.parlor.calls()), (2, 2));
 }
 
 #[tokio::test]
@@ -162,10 +166,7 @@ async fn what_never_arrived_is_looked_for_and_sent_once() {
     let client = scene.lossy(Loss::Message).await;
 
     let asked = scene.joined_and_asked();
-    let parlor = &scene.parlor;
-    parlor
-        .play(&client, source(&client), forgetful(), asked)
-        .await;
+    scene.live(&client, forgetful(), asked).await;
 
     assert_eq!(scene.sends_and_looks(), (1, 1));
     assert_eq!(scene.answered(&client, forgetful()).await, 2);
@@ -177,9 +178,7 @@ async fn on_another_device_our_marker_tells_what_was_sent() {
     let scene = Scene::new("device-changed").await;
     let client = scene.lossy(Loss::AnswerAndMore).await;
     let asked = scene.joined_and_asked();
-    let parlor = &scene.parlor;
-    let settings = Settings::default();
-    parlor.play(&client, source(&client), settings, asked).await;
+    scene.live(&client, Settings::default(), asked).await;
     let world = &scene.world;
     let session = world.log_in(&scene.bot, Some("OTHER"), false).await;
     let token = session["access_token"].as_str().unwrap();
@@ -188,6 +187,6 @@ async fn on_another_device_our_marker_tells_what_was_sent() {
 
     assert_eq!(scene.answered(&other, Settings::default()).await, 2);
     let (sends, looks) = scene.sends_and_looks();
-    assert_eq!((sends, parlor.calls()), (2, 2));
+    assert_eq!((sends, scene.parlor.calls()), (2, 2));
     assert!(looks > 0, "nobody looked");
 }

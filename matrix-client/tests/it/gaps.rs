@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 use matrix_bridge_core::{Context, Event, HandlerError, ListState, RoomMode, Settings};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimitForm};
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
@@ -268,11 +267,7 @@ async fn encryption_turned_on_in_the_gap_silences_the_room() {
     let world = World::new();
     let room = world.followed_room().await;
     world.alice_asks(&room, 0..20);
-    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
-    let alice = &world.alice.user_id;
-    world
-        .server
-        .set_state(&room, alice, "m.room.encryption", "", content);
+    world.encrypt(&room);
     world.alice_asks(&room, 20..40);
     world.server.fault(Fault::limited_timeline(5));
 

@@ -6,12 +6,19 @@ use std::time::Duration;
 use http::StatusCode;
 use matrix_bridge_core::ListState;
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, Homeserver};
-use serde_json::json;
 
 use crate::{
     away::numbers,
     world::{Setup, World, pass},
 };
+
+impl World {
+    /// The bot's store stands behind all that happened, received or not.
+    async fn go_past(&self) {
+        self.put_position(&self.server.look(Homeserver::next_batch))
+            .await;
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_position_that_is_accepted_and_wrong_is_found_out() {
@@ -50,15 +57,9 @@ async fn a_room_that_was_encrypted_where_the_position_went_past_is_silent_from_t
     let world = World::new();
     let room = world.followed_room().await;
     world.alice_asks(&room, 0..20);
-    let content = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
-    let alice = &world.alice.user_id;
-    world
-        .server
-        .set_state(&room, alice, "m.room.encryption", "", content);
+    world.encrypt(&room);
     world.alice_asks(&room, 20..40);
-    world
-        .put_position(&world.server.look(Homeserver::next_batch))
-        .await;
+    world.go_past().await;
     world.alice_asks(&room, 40..50);
 
     let bot = world.start(Setup::default()).await;
@@ -81,9 +82,7 @@ async fn a_look_soon_after_another_sees_what_came_between() {
     bot.stop().await;
 
     world.alice_asks(&room, 0..20);
-    world
-        .put_position(&world.server.look(Homeserver::next_batch))
-        .await;
+    world.go_past().await;
     let bot = world.start(Setup::default()).await;
 
     pass(Duration::from_secs(600)).await;
@@ -144,9 +143,7 @@ async fn a_look_that_fails_is_repeated_until_it_succeeds() {
     let other = world.room();
     world.alice_asks(&room, 0..3);
     // The homeserver goes past what was asked, and cannot say what is newest.
-    world
-        .put_position(&world.server.look(Homeserver::next_batch))
-        .await;
+    world.go_past().await;
     world
         .server
         .fault(Fault::refused().on(Endpoint::Sync).skip(1).times(1));

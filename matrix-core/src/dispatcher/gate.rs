@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, RoomId};
 
 use crate::{
     ParkReason, Row, SendError, StoreError,
@@ -40,19 +40,18 @@ impl EncryptionGate {
         }
         let room = row.body.address.room();
         if self.is_encrypted(shared, row, room).await? {
-            warn_encrypted(shared, room, shared.now());
-            return Err(Held::Encrypted(encrypted()));
+            return Err(Held::Encrypted(refusal(shared, room)));
         }
         Ok(())
     }
 
-    /// Whether the source has shown nothing else since [`pass`](Self::pass): the answer
-    /// about the room may have been long on its way, and then the row waits for its turn.
-    pub(super) fn is_still_open(&self, shared: &Shared, row: &Row) -> Result<(), ParkReason> {
+    /// Once more, right before the request, by what the source has shown since
+    /// [`pass`](Self::pass): the answer about the room may have been long on its way, and
+    /// then the row waited for its turn.
+    pub(super) fn still_passes(&self, shared: &Shared, row: &Row) -> Result<(), ParkReason> {
         let room = row.body.address.room();
         if row.body.action.is_message() && shared.encrypted.contains(room) {
-            warn_encrypted(shared, room, shared.now());
-            return Err(encrypted());
+            return Err(refusal(shared, room));
         }
         Ok(())
     }
@@ -104,4 +103,9 @@ impl EncryptionGate {
         }
         read.insert(room.clone(), (outage, is_encrypted));
     }
+}
+
+fn refusal(shared: &Shared, room: &RoomId) -> ParkReason {
+    warn_encrypted(shared, room, shared.now());
+    encrypted()
 }

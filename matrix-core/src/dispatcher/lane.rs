@@ -129,8 +129,7 @@ impl Lane<'_> {
     }
 
     async fn try_send(&mut self, row: &mut Row) -> Result<Next, Unready> {
-        let work = self.work;
-        let shared = &work.shared;
+        let shared = &self.work.shared;
         self.may_begin(row).await?;
         self.resolve(row).await?;
         self.look_back(row).await?;
@@ -140,7 +139,7 @@ impl Lane<'_> {
             let Some(flight) = Flight::begin(self.work, key, self.stop).await else {
                 return Err(RELEASE);
             };
-            if let Err(reason) = work.gate.is_still_open(shared, row) {
+            if let Err(reason) = self.work.gate.still_passes(shared, row) {
                 drop(flight);
                 return Err(self.give_up(row, reason).await);
             }

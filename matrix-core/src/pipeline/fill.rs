@@ -34,7 +34,7 @@ pub(super) struct GapPage {
 
 /// Asks for the next page of a gap.
 pub(super) async fn read(shared: Arc<Shared>, room: OwnedRoomId, id: InboxId, gap: Gap) -> GapPage {
-    shared.history_rest.over(&*shared.clock).await;
+    shared.history_rest.over(&shared).await;
     let started = shared.steady();
     let is_doubtful = gap.cause == GapCause::Doubt && gap.read == 0;
     let request = PageRequest {
@@ -148,9 +148,9 @@ pub(super) async fn fill(
     }
     entries.reverse();
     silenced.retain(|id| !moved.contains(id));
-    silenced
-        .iter()
-        .for_each(|_| metrics::skipped(metrics::Skip::Encrypted));
+    for _ in &silenced {
+        metrics::skipped(metrics::Skip::Encrypted);
+    }
     metrics::count(metrics::GAP_EVENTS, entries.len() - moved.len());
     let is_pointless = sift.policy.mode(room) == RoomMode::Off;
     // Where nothing says when we came, old events are from before.

@@ -153,7 +153,7 @@ impl Pipeline {
                 retry_after: Some(asked),
                 ..
             } => {
-                shared.history_rest.extend(&*shared.clock, *asked);
+                shared.history_rest.extend(shared.steady() + *asked);
                 (backoff.max(*asked), false)
             }
             SourceError::Away { .. } => (backoff, shared.is_source_up()),

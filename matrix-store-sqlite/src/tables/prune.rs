@@ -22,23 +22,21 @@ pub(crate) fn prune(work: &mut Work<'_>, limits: PruneLimits) -> Result<Pruned, 
     } = limits;
     let connection = work.connection;
     let removed = marks::prune(connection, work.marks, marks_before, marks_max)?;
-    let mut pruned = Pruned {
-        marks: removed.len() as u64,
-        records: outbox::prune::records(connection, records_before, records_max, AT_ONCE)?,
-        parked_rows: outbox::prune::parked(connection, parked_rows_max, AT_ONCE)?,
-        parked_events: parked::prune(connection, parked_events_max, AT_ONCE)?,
-        has_more: false,
-    };
+    let marks = removed.len() as u64;
+    let records = outbox::prune::records(connection, records_before, records_max, AT_ONCE)?;
+    let parked_rows = outbox::prune::parked(connection, parked_rows_max, AT_ONCE)?;
+    let parked_events = parked::prune(connection, parked_events_max, AT_ONCE)?;
     let outcomes = outbox::prune::outcomes(connection, records_before, records_max, AT_ONCE)?;
-    pruned.has_more = pruned.marks >= marks::PRUNED_AT_ONCE
-        || [
-            pruned.records,
-            pruned.parked_rows,
-            pruned.parked_events,
-            outcomes,
-        ]
+    let most = [records, parked_rows, parked_events, outcomes]
         .into_iter()
-        .any(|removed| removed >= AT_ONCE);
+        .max();
+    let pruned = Pruned {
+        marks,
+        records,
+        parked_events,
+        parked_rows,
+        has_more: marks >= marks::PRUNED_AT_ONCE || most >= Some(AT_ONCE),
+    };
     work.staged.removed = removed;
     // Each step of the statement frees one page.
     let mut statement = connection.prepare_cached(SHRINK)?;
