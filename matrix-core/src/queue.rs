@@ -35,6 +35,11 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
     /// long as they are due, of one sender's user and one class, and before any row that
     /// blocks the lane.
     ///
+    /// Before these come up to `newcomers` lanes that had no turn since they last had no
+    /// rows, in the opposite order: the one that became claimable last comes first, or
+    /// at one time that with the larger first row. A lane had its turn when a claim of
+    /// it was settled or ran out.
+    ///
     /// The claim runs out at `now + ttl` (`until <= now`); what is not settled by then
     /// can be claimed again, and can be settled under the old token until it is. A new
     /// claim ends the former one for all rows of the lane, also those it does not take.
@@ -104,6 +109,9 @@ pub struct ClaimRequest {
     pub ttl: Duration,
     /// How many lanes at most.
     pub lanes: usize,
+    /// How many of these may be lanes that had no turn yet, before those that wait for
+    /// another. With half of the lanes neither kind holds up the other for long.
+    pub newcomers: usize,
     /// How many rows of a lane at most.
     pub rows_per_lane: usize,
     /// Senders that wait; a lane whose first row is theirs is passed over.

@@ -187,6 +187,7 @@ fn claim(now: u64) -> ClaimRequest {
         now: Timestamp(now),
         ttl: Duration::from_secs(1),
         lanes: 100,
+        newcomers: 2,
         rows_per_lane: 100,
         paused: Vec::new(),
     }

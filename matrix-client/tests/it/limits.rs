@@ -12,7 +12,7 @@ use matrix_bridge_testkit::homeserver::{
 
 use crate::{
     policies::listed,
-    world::{Setup, World, pass},
+    world::{Running, Setup, World, pass},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -137,6 +137,60 @@ async fn a_backlog_drains_steadily_and_a_new_room_is_served_soon() {
     // One room may have used up what was allowed at once.
     assert!(most - least <= 10 + 5, "{said:?}");
     bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_conversation_waits_for_no_round_through_a_backlog() {
+    let (world, bot, rooms) = behind_a_limit(60, 10).await;
+
+    world.alice_says(&rooms[0], "!count 1");
+    pass(3 * SECOND).await;
+
+    assert_eq!(world.said(&rooms[0]), ["0"]);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_conversations_do_not_hold_up_a_backlog() {
+    let (world, bot, rooms) = behind_a_limit(5, 100).await;
+    let (new, busy) = rooms.split_at(60);
+    let sent = || {
+        busy.iter()
+            .map(|room| world.said(room).len())
+            .sum::<usize>()
+    };
+    let before = sent();
+
+    // As many as may be sent.
+    for asked in new.chunks(5) {
+        for room in asked {
+            world.alice_says(room, "!count 1");
+        }
+        pass(SECOND).await;
+    }
+
+    let sent = sent() - before;
+    assert!(sent >= 10, "{sent} of the backlog in {} s", new.len() / 5);
+    bot.stop().await;
+}
+
+/// Sixty rooms in which nothing was said yet, and then so many with a backlog of so many
+/// messages each, of which five a second may be sent. For half a minute they were.
+async fn behind_a_limit(busy: usize, messages: usize) -> (World, Running, Vec<String>) {
+    let world = World::new();
+    let rooms: Vec<String> = (0..60 + busy).map(|_| world.room()).collect();
+    world.server.exempt_from_limits(&world.alice.user_id);
+    let bot = world.start(counting()).await;
+    let limit = RateLimit {
+        refusal_takes: SECOND / 2,
+        ..RateLimit::new(10, 5.0)
+    };
+    world.server.set_rate_limit(Some(limit));
+    for room in &rooms[60..] {
+        world.alice_says(room, &format!("!count {messages}"));
+    }
+    pass(30 * SECOND).await;
+    (world, bot, rooms)
 }
 
 #[tokio::test(start_paused = true)]

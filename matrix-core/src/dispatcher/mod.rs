@@ -13,6 +13,7 @@ mod pauses;
 mod review;
 mod settler;
 mod target;
+mod turns;
 
 use std::{
     collections::BTreeMap,
@@ -32,6 +33,7 @@ use self::{
     paces::{Key, Paces},
     pauses::{Allowance, Pauses},
     review::Review,
+    turns::Turns,
 };
 use crate::{
     Claim, ClaimRequest, ClaimToken, Prepare, RowId, Settlement, Status, StoreError,
@@ -89,6 +91,8 @@ pub(crate) async fn run(
         open: BTreeMap::new(),
         settlements: sender,
         review: Review::default(),
+        limited: Turns::default(),
+        others: Turns::default(),
         failures: 0,
     };
     let result = dispatcher.run(&stop).await;
@@ -107,6 +111,8 @@ struct Open {
 
 /// How much is to be claimed, from whom.
 struct Wanted {
+    /// Whether it is from those who are limited.
+    is_limited: bool,
     lanes: usize,
     rows_per_lane: usize,
     paused: Vec<Key>,
@@ -119,6 +125,8 @@ struct Dispatcher {
     open: BTreeMap<ClaimToken, Open>,
     settlements: mpsc::Sender<Settlement>,
     review: Review,
+    limited: Turns,
+    others: Turns,
     failures: u32,
 }
 
@@ -160,19 +168,25 @@ impl Dispatcher {
         let mut room = self.room(at);
         let mut is_idle = room > 0;
         for Wanted {
+            is_limited,
             lanes,
             rows_per_lane,
             paused,
         } in self.wanted(at, room)
         {
+            let asked = lanes.min(room);
+            let turns = match is_limited {
+                true => &mut self.limited,
+                false => &mut self.others,
+            };
             let request = ClaimRequest {
                 now,
                 ttl: self.work.shared.settings.claim_ttl,
-                lanes: lanes.min(room),
+                lanes: asked,
+                newcomers: turns.newcomers(asked),
                 rows_per_lane,
                 paused,
             };
-            let asked = request.lanes;
             let claims = self.work.shared.store.claim(request).await?;
             is_idle &= claims.len() < asked;
             room -= claims.len();
@@ -215,12 +229,14 @@ impl Dispatcher {
         let mut wanted = Vec::new();
         if places.lanes > 0 {
             wanted.push(Wanted {
+                is_limited: true,
                 lanes: places.lanes,
                 rows_per_lane: places.rows_per_lane,
                 paused: [paused.clone(), places.shut].concat(),
             });
         }
         wanted.push(Wanted {
+            is_limited: false,
             lanes: room,
             rows_per_lane: most,
             paused: [paused, places.limited].concat(),

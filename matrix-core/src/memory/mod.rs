@@ -211,7 +211,7 @@ impl StateStore for MemoryStore {
 #[async_trait]
 impl OutboundQueue for MemoryStore {
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claim>, StoreError> {
-        self.call("claiming rows", |state| state.queue.claim(request))
+        self.call("claiming rows", |state| state.queue.claim(&request))
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Settled, StoreError> {

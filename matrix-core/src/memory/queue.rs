@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    time::Duration,
 };
 
 use super::record::{Links, Outcomes};
@@ -78,6 +77,14 @@ impl Entry {
     }
 }
 
+/// A lane that can be claimed.
+#[derive(Eq, Ord, PartialEq, PartialOrd)]
+struct Ready<'a> {
+    since: Timestamp,
+    head: RowId,
+    lane: &'a LaneId,
+}
+
 impl Queue {
     /// Takes a row in. A key that is there in any state changes nothing.
     pub(super) fn enqueue(&mut self, row: NewRow, now: Timestamp) {
@@ -140,38 +147,59 @@ impl Queue {
         self.rows.insert(id, entry);
     }
 
-    pub(super) fn claim(&mut self, request: ClaimRequest) -> Vec<Claim> {
-        let ClaimRequest {
-            now,
-            ttl,
-            lanes,
-            rows_per_lane,
-            paused,
-        } = request;
-        if rows_per_lane == 0 {
+    pub(super) fn claim(&mut self, request: &ClaimRequest) -> Vec<Claim> {
+        if request.rows_per_lane == 0 {
             return Vec::new();
         }
-        let mut ready: Vec<(Timestamp, RowId, LaneId)> = Vec::new();
+        let lanes = self.turns(request).into_iter();
+        lanes.map(|lane| self.claim_lane(lane, request)).collect()
+    }
+
+    /// The lanes whose turn it is: first newcomers, the latest in front, and then whoever
+    /// waits longest.
+    fn turns(&self, request: &ClaimRequest) -> Vec<LaneId> {
+        let mut ready = self.ready(request);
+        ready.sort();
+        let newcomers = ready.iter().rev().filter(|ready| self.is_new(ready.lane));
+        let most = request.newcomers.min(request.lanes);
+        let newcomers: Vec<&LaneId> = newcomers.take(most).map(|ready| ready.lane).collect();
+        let known: BTreeSet<&LaneId> = newcomers.iter().copied().collect();
+        let others = ready.iter().map(|ready| ready.lane);
+        let others = others.filter(|lane| !known.contains(lane));
+        let turns = newcomers.iter().copied().chain(others);
+        turns.take(request.lanes).cloned().collect()
+    }
+
+    /// The lanes that can be claimed.
+    fn ready(&self, request: &ClaimRequest) -> Vec<Ready<'_>> {
+        let mut ready = Vec::new();
         for (lane, rows) in &self.lanes {
             let (Some(since), Some(head)) = (self.free_at(lane, rows), self.head(rows)) else {
                 continue;
             };
             let Row { sender, class, .. } = &head.row;
             let is_paused = |(user, of): &(_, _)| *user == sender.user && of == class;
-            if since <= now && !paused.iter().any(is_paused) {
-                ready.push((since, head.row.id, lane.clone()));
+            if since <= request.now && !request.paused.iter().any(is_paused) {
+                ready.push(Ready {
+                    since,
+                    head: head.row.id,
+                    lane,
+                });
             }
         }
-        ready.sort();
-        ready.truncate(lanes);
-        let lanes = ready.into_iter().map(|(_, _, lane)| lane);
-        lanes
-            .map(|lane| self.claim_lane(lane, now, ttl, rows_per_lane))
-            .collect()
+        ready
+    }
+
+    /// Whether a lane had no turn yet: none of its claims was settled, nor ran out.
+    fn is_new(&self, lane: &LaneId) -> bool {
+        let mut rows = self.lanes.get(lane).into_iter().flatten();
+        let is_claimed = |id| self.rows.get(id).is_some_and(Entry::is_claimed);
+        !self.freed.contains_key(lane) && !rows.any(is_claimed)
     }
 
     /// Claims the first rows of a lane that is free and whose head is due.
-    fn claim_lane(&mut self, lane: LaneId, now: Timestamp, ttl: Duration, most: usize) -> Claim {
+    fn claim_lane(&mut self, lane: LaneId, request: &ClaimRequest) -> Claim {
+        let now = request.now;
         self.last_token.0 += 1;
         let token = self.last_token;
         let ids = self.lanes.get(&lane).cloned().unwrap_or_default();
@@ -187,14 +215,14 @@ impl Queue {
             // that are not taken now: a lane is never under two claims.
             entry.wait_until(entry.due);
             let kind = (entry.row.sender.user.clone(), entry.row.class);
-            is_in_run &= rows.len() < most && entry.due <= now;
+            is_in_run &= rows.len() < request.rows_per_lane && entry.due <= now;
             is_in_run &= blocking.is_none_or(|blocking| id < blocking);
             is_in_run &= *of.get_or_insert_with(|| kind.clone()) == kind;
             if is_in_run {
                 entry.is_first_claim = entry.row.first_attempt.is_none();
                 entry.row.first_attempt.get_or_insert(now);
                 entry.row.state = RowState::Claimed { token };
-                entry.until = now + ttl;
+                entry.until = now + request.ttl;
                 rows.push(entry.row.clone());
             }
         }

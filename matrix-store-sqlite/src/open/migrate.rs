@@ -11,6 +11,7 @@ use crate::{connection::APPLICATION_ID, fault::Reason};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_init.sql"),
     include_str!("../../migrations/0002_gaps_and_blocked_lanes.sql"),
+    include_str!("../../migrations/0003_newcomers.sql"),
 ];
 
 /// The schema that this version reads and writes.

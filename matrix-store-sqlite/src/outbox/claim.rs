@@ -15,6 +15,10 @@ use crate::{
 
 pub(super) const READY: &str =
     "SELECT lane, sender, class FROM lane WHERE ready <= ?1 ORDER BY ready, head";
+/// Those that had no turn since they last had no rows, the latest in front.
+pub(super) const NEW: &str = "\
+    SELECT lane, sender, class FROM lane \
+    WHERE ready <= ?1 AND freed IS NULL AND token IS NULL ORDER BY ready DESC, head DESC";
 const TOKEN: &str = "UPDATE sequence SET value = value + 1 WHERE name = 'claim' RETURNING value";
 /// A former claim that ran out ends for all its rows, also those not taken now.
 pub(super) const END_FORMER: &str = "\
@@ -45,7 +49,7 @@ pub(crate) fn claim(connection: &Connection, request: &ClaimRequest) -> Result<V
     if request.rows_per_lane == 0 {
         return Ok(Vec::new());
     }
-    let lanes = ready(connection, request)?;
+    let lanes = turns(connection, request)?;
     lanes
         .into_iter()
         .map(|lane| claim_lane(connection, lane, request))
@@ -69,27 +73,46 @@ pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>, Fau
     }
 }
 
-/// The lanes to claim, those that became free first in front.
-fn ready(connection: &Connection, request: &ClaimRequest) -> Result<Vec<LaneId>, Fault> {
+/// The lanes to claim: newcomers, and then those that became free first.
+fn turns(connection: &Connection, request: &ClaimRequest) -> Result<Vec<LaneId>, Fault> {
+    let mut lanes = Vec::new();
+    let newcomers = request.newcomers.min(request.lanes);
+    choose(connection, NEW, request, newcomers, &mut lanes)?;
+    choose(connection, READY, request, request.lanes, &mut lanes)?;
+    Ok(lanes)
+}
+
+/// Adds lanes that can be claimed, in the order of `sql`, until there are `most`.
+fn choose(
+    connection: &Connection,
+    sql: &str,
+    request: &ClaimRequest,
+    most: usize,
+    lanes: &mut Vec<LaneId>,
+) -> Result<(), Fault> {
+    if lanes.len() >= most {
+        return Ok(());
+    }
     let paused: BTreeSet<(&str, EndpointClass)> = request
         .paused
         .iter()
         .map(|(user, class)| (user.as_str(), *class))
         .collect();
-    let mut statement = connection.prepare_cached(READY)?;
+    let known: BTreeSet<LaneId> = lanes.iter().cloned().collect();
+    let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([time(request.now)])?;
-    let mut lanes = Vec::new();
-    while lanes.len() < request.lanes
+    while lanes.len() < most
         && let Some(row) = rows.next()?
     {
         let fields = Fields::new(row, "lane");
+        let lane = LaneId::new(fields.get::<String>("lane")?);
         let sender: String = fields.get("sender")?;
         let class = fields.name("class", EndpointClass::from_name)?;
-        if !paused.contains(&(sender.as_str(), class)) {
-            lanes.push(LaneId::new(fields.get::<String>("lane")?));
+        if !paused.contains(&(sender.as_str(), class)) && !known.contains(&lane) {
+            lanes.push(lane);
         }
     }
-    Ok(lanes)
+    Ok(())
 }
 
 /// Claims the first rows of a lane that is free and whose head is due.

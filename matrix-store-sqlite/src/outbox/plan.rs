@@ -11,6 +11,7 @@ use crate::{open::create_schema, tables::inbox};
 
 const READ_OFTEN: &[&str] = &[
     claim::READY,
+    claim::NEW,
     claim::FIRST_ROWS,
     claim::END_FORMER,
     claim::NEXT_DUE,
@@ -78,6 +79,7 @@ fn steps(connection: &Connection) -> i32 {
         now: Timestamp(5),
         ttl: std::time::Duration::from_secs(1),
         lanes: 20,
+        newcomers: 5,
         rows_per_lane: 3,
         paused: vec![(
             UserId::parse("@other:example.org").unwrap(),

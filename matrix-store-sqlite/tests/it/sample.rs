@@ -70,6 +70,7 @@ pub(crate) fn claim_at(now: u64) -> ClaimRequest {
         now: Timestamp(now),
         ttl: std::time::Duration::from_secs(1),
         lanes: 10,
+        newcomers: 0,
         rows_per_lane: 10,
         paused: Vec::new(),
     }

@@ -262,7 +262,7 @@ fn a_reader_waits_for_the_engine_that_brings_it_up_to_date() {
         older,
         OpenError::OlderSchema {
             found: 1,
-            known: 2,
+            known: 3,
             ..
         }
     );

@@ -89,6 +89,8 @@ pub const BROKEN: &[Broken] = &[
     broken::<sending::ReleaseRetries>("released rows count as tried"),
     broken::<sending::AmendForgotten>("amended actions are forgotten"),
     broken::<turns::TurnsByAge>("the lanes with the oldest rows have every turn"),
+    broken::<turns::NewcomersWait>("newcomers wait like everybody else"),
+    broken::<turns::OnlyNewcomers>("newcomers take all places"),
     broken::<turns::NothingBlocks>("no parked row blocks its lane"),
     broken::<turns::BlocksEveryLane>("a blocked lane blocks the others"),
     broken::<turns::BlocksWholeLane>("a row blocks also those before it"),

@@ -33,6 +33,49 @@ impl Fault for TurnsByAge {
     }
 }
 
+/// Newcomers wait like everybody else.
+#[derive(Debug, Default)]
+pub(super) struct NewcomersWait;
+
+#[async_trait]
+impl Fault for NewcomersWait {
+    async fn claim(
+        &self,
+        inner: &dyn Store,
+        request: ClaimRequest,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let request = ClaimRequest {
+            newcomers: 0,
+            ..request
+        };
+        inner.claim(request).await
+    }
+}
+
+/// Newcomers take all places.
+#[derive(Debug, Default)]
+pub(super) struct OnlyNewcomers;
+
+#[async_trait]
+impl Fault for OnlyNewcomers {
+    async fn claim(
+        &self,
+        inner: &dyn Store,
+        request: ClaimRequest,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let newcomers = match request.newcomers {
+            0 => 0,
+            _ => request.lanes,
+        };
+        inner
+            .claim(ClaimRequest {
+                newcomers,
+                ..request
+            })
+            .await
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct NothingBlocks;
 

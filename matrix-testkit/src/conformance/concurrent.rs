@@ -122,6 +122,7 @@ async fn send_rows(store: &Arc<dyn Store>) -> BTreeSet<String> {
     while idle < 50 && sent.len() < 10_000 {
         let request = ClaimRequest {
             lanes: 2,
+            newcomers: 1,
             rows_per_lane: 3,
             ..claim_at(1)
         };

@@ -253,6 +253,7 @@ pub(super) fn claim_at(now: u64) -> ClaimRequest {
         now: at(now),
         ttl: HOLD,
         lanes: ALL,
+        newcomers: 0,
         rows_per_lane: ALL,
         paused: Vec::new(),
     }

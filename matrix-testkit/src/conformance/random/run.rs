@@ -87,6 +87,7 @@ impl Run {
             now: self.now,
             ttl: Duration::from_millis(1 + seeded.below(100)),
             lanes: ALL,
+            newcomers: usize::from(seeded.chance(50)) * 2,
             rows_per_lane: 1 + usize::from(seeded.chance(70)) * 3,
             paused,
         };
