@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 use matrix_bridge_core::{Context, Event, HandlerError, ListState, RoomMode, Settings};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimitForm};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
@@ -245,21 +246,39 @@ async fn what_overlaps_is_not_answered_again() {
 /// As a Synapse does that answers the first sync after a restart from its cache.
 #[tokio::test(start_paused = true)]
 async fn what_comes_by_sync_while_a_page_is_read_keeps_its_place() {
-    let world = World::new();
-    let room = world.followed_room().await;
-    let bot = world.start(Setup::default()).await;
-    pass(Duration::from_secs(1)).await;
-    world.server.fault(Fault::limited_timeline(2));
-    world.server.fault(Fault::repeated_batch());
-    let slow = Fault::late_reply(Duration::from_secs(5));
-    world.server.fault(slow.on(Endpoint::Messages));
+    for gap_page in 1..10 {
+        let world = World::new();
+        let room = world.followed_room().await;
+        let settings = Settings {
+            gap_page,
+            ..Settings::default()
+        };
+        let bot = world
+            .start(Setup {
+                settings,
+                ..Setup::default()
+            })
+            .await;
+        pass(Duration::from_secs(1)).await;
+        world.server.fault(Fault::limited_timeline(2));
+        world.server.fault(Fault::repeated_batch());
+        let slow = Fault::late_reply(Duration::from_secs(5));
+        world.server.fault(slow.on(Endpoint::Messages));
 
-    world.alice_asks(&room, 0..7);
-    pass(Duration::from_secs(600)).await;
+        world.alice_asks(&room, 0..4);
+        // What cannot be handled is done with when it comes, which says nothing of what is
+        // older.
+        let alice = &world.alice.user_id;
+        let secret = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+        world.server.send(&room, alice, "m.room.encrypted", secret);
+        world.alice_asks(&room, 4..7);
+        pass(Duration::from_secs(600)).await;
 
-    assert_eq!(world.said(&room)[1..], numbers(0..7));
-    assert_eq!(world.server.faults_left(), 0);
-    bot.stop().await;
+        let said = world.said(&room);
+        assert_eq!(said[1..], numbers(0..7), "pages of {gap_page}");
+        assert_eq!(world.server.faults_left(), 0);
+        bot.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

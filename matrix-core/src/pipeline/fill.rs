@@ -265,12 +265,13 @@ fn is_over(
     for id in foreign.filter_map(sift::id) {
         *(if is_known(id) { &mut seen } else { &mut new }) += 1;
     }
-    let is_overlap = seen < 2 && gap.read == 0 || gap.from.is_none();
+    let is_overlap = seen < 2 || gap.from.is_none();
     new == 0 && seen > 0 && !is_overlap
 }
 
-/// Where in the last page the known part begins: behind the oldest event that was seen,
-/// marks may have been dropped; before it, an unmarked event is one that never came.
+/// Where in the last page the known part begins: behind the last event before the gap, or
+/// the oldest one that was seen, marks may have been dropped, or there were none, as for
+/// what we say ourselves; before it, an unmarked event is one that never came.
 fn known_from(
     gap: &Gap,
     events: &[Read],
@@ -280,7 +281,10 @@ fn known_from(
     if !is_over(gap, events, sift, &is_known) {
         return events.len();
     }
-    let is_seen = |read: &Read| sift::id(read).is_some_and(&is_known);
+    let last_seen = gap.last_seen.as_ref().map(|seen| &seen.event_id);
+    let is_seen = |read: &Read| {
+        sift::id(read) == last_seen && last_seen.is_some() || sift::id(read).is_some_and(&is_known)
+    };
     events.iter().rposition(is_seen).unwrap_or(events.len())
 }
 

@@ -83,13 +83,7 @@ impl Homeserver {
         if batch.is_empty() && may_wait && self.now < waiting.deadline {
             return Ok(None);
         }
-        // Whoever looks from nowhere does not go on from there.
-        if batch.has_events
-            && let Some(since) = query.since
-        {
-            let until = self.position;
-            self.last_batches.insert(token, LastBatch { since, until });
-        }
+        self.note_batch(token, query.since, batch.has_events);
         let body = batch.into_json(self.position);
         // Measured: an answer that goes nowhere is made anew the next time.
         if !is_spoiled && query.since != Some(self.position) {
@@ -97,6 +91,21 @@ impl Homeserver {
                 .remember(&waiting.call, &who, &body, self.now);
         }
         Ok(Some(Reply::raw_json(body)))
+    }
+
+    /// Keeps what may be repeated. Whoever looks from nowhere does not go on from an earlier
+    /// batch, nor may anything before that look come again.
+    fn note_batch(&mut self, token: String, since: Option<u64>, has_events: bool) {
+        let until = self.position;
+        match since {
+            Some(since) if has_events => {
+                self.last_batches.insert(token, LastBatch { since, until });
+            }
+            None => {
+                self.last_batches.remove(&token);
+            }
+            Some(_) => {}
+        }
     }
 
     fn read_query(&self, call: &Call, who: &Who) -> Result<Query, ApiError> {
