@@ -19,6 +19,7 @@ mod lost_answers;
 mod order;
 mod policies;
 mod recovery;
+mod removed;
 mod replies;
 mod requests;
 mod sessions;

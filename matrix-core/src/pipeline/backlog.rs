@@ -138,8 +138,13 @@ impl Backlog {
         failures.unwrap_or(1)
     }
 
-    /// Reading the gap of `room` went well.
-    pub(super) fn reading_went_well(&mut self, room: &RoomId) {
+    /// How often in a row reading the gap of `room` failed.
+    pub(super) fn readings_failed(&self, room: &RoomId) -> u32 {
+        self.rooms.get(room).map_or(0, |held| held.failures)
+    }
+
+    /// Reading the gap of `room` came to something.
+    pub(super) fn reading_settled(&mut self, room: &RoomId) {
         if let Some(held) = self.rooms.get_mut(room) {
             held.failures = 0;
         }

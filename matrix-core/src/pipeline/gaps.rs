@@ -9,12 +9,15 @@ use super::{
     fill::{self, Filled, GapPage},
 };
 use crate::{
-    Gap, GapCause, GapEnd, GapFill, HealthBoard, InboxId, InboxItem, NewInboxEntry, SourceError,
-    Status, Timestamp, chain, metrics, shared::Shared,
+    Gap, GapCause, GapEnd, GapFill, HealthBoard, InboxId, InboxItem, Membership, NewInboxEntry,
+    SourceError, Status, StoreError, Timestamp, chain, metrics, shared::Shared,
 };
 
 /// A troubled account is asked about again this often.
 const ACCOUNT_RETRY: Duration = Duration::from_secs(30);
+
+/// What is refused although we are in the room is believed to be after so many times more.
+const MOST_REFUSALS: u32 = 5;
 
 /// Health tells of a hole for so long after the last one.
 const TOLD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -119,12 +122,17 @@ impl Pipeline {
         let shared = self.shared.clone();
         match result {
             Ok(page) => {
-                self.backlog.reading_went_well(&room);
+                self.backlog.reading_settled(&room);
                 shared.health.clear(HISTORY);
                 let filled = fill::fill(&shared, &room, id, &gap, page, took).await?;
                 self.commit_fill(&room, id, &gap, filled).await
             }
+            Err(error @ SourceError::Refused { .. }) if self.may_be_shown(&room).await? => {
+                self.wait_for_history(room, id, gap, &error, took).await
+            }
             Err(error @ (SourceError::Refused { .. } | SourceError::Position { .. })) => {
+                self.backlog.reading_settled(&room);
+                shared.health.clear(HISTORY);
                 tracing::warn!(%room, "the room's history is refused: {}", chain(&error));
                 let filled = Filled {
                     rest: fill::given_up(gap.clone(), GapEnd::Refused),
@@ -134,6 +142,22 @@ impl Pipeline {
             }
             Err(error) => self.wait_for_history(room, id, gap, &error, took).await,
         }
+    }
+
+    /// Whether what is refused may be shown soon. Measured: who was removed reads what came
+    /// before that, but not if invited since, before coming back.
+    async fn may_be_shown(&self, room: &RoomId) -> Result<bool, StoreError> {
+        let shared = &self.shared;
+        let known = shared.store.facts(&shared.account, &[room]).await?;
+        let facts = known.into_iter().flatten().next();
+        Ok(match facts.map(|facts| facts.membership) {
+            Some(Membership::Invite) => true,
+            // Sync may be about to say that we are not in the room any more.
+            Some(Membership::Join) => {
+                !shared.is_source_up() || self.backlog.readings_failed(room) < MOST_REFUSALS
+            }
+            _ => false,
+        })
     }
 
     /// Tries later. Time counts while the homeserver answers others.
@@ -157,6 +181,7 @@ impl Pipeline {
                 (backoff.max(*asked), false)
             }
             SourceError::Away { .. } => (backoff, shared.is_source_up()),
+            SourceError::Refused { .. } => (backoff, true),
             _ => (backoff.max(ACCOUNT_RETRY), false),
         };
         let message = format!(
@@ -172,7 +197,10 @@ impl Pipeline {
         if is_counted {
             let before = gap.clone();
             fill::spend(&mut gap, took + delay);
-            let rest = fill::bounded(gap, &shared.settings);
+            let mut rest = fill::bounded(gap, &shared.settings);
+            if let (SourceError::Refused { .. }, Some(rest)) = (error, &mut rest) {
+                rest.end = rest.end.map(|_| GapEnd::Refused);
+            }
             if rest.as_ref().is_none_or(|rest| rest.end.is_some()) {
                 shared.health.clear(HISTORY);
                 let filled = Filled {
