@@ -9,8 +9,9 @@ use super::{
     fill::{self, Filled, GapPage},
 };
 use crate::{
-    Gap, GapCause, GapEnd, GapFill, HealthBoard, InboxId, InboxItem, Membership, NewInboxEntry,
-    SourceError, Status, StoreError, Timestamp, chain, metrics, shared::Shared,
+    EndpointClass, Gap, GapCause, GapEnd, GapFill, HealthBoard, InboxId, InboxItem, InviteAnswer,
+    Membership, NewInboxEntry, SourceError, Status, StoreError, Timestamp, chain, metrics,
+    shared::Shared,
 };
 
 /// A troubled account is asked about again this often.
@@ -151,7 +152,11 @@ impl Pipeline {
         let known = shared.store.facts(&shared.account, &[room]).await?;
         let facts = known.into_iter().flatten().next();
         Ok(match facts.map(|facts| facts.membership) {
-            Some(Membership::Invite) => true,
+            Some(Membership::Invite) => {
+                let policy = shared.policy();
+                let is_joined_by_us = !policy.is_silent(room, EndpointClass::Join);
+                is_joined_by_us && policy.invited(room) == InviteAnswer::Join
+            }
             // Sync may be about to say that we are not in the room any more.
             Some(Membership::Join) => {
                 !shared.is_source_up() || self.backlog.readings_failed(room) < MOST_REFUSALS
