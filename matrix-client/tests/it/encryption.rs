@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use matrix_bridge_core::{ListState, ParkCode};
-use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimit};
+use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimit, RateLimitForm};
 use serde_json::json;
 
 use crate::{
@@ -99,6 +99,30 @@ async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
     let (reads, sends) = (world.asked(Endpoint::State), world.asked(Endpoint::Send));
     assert_eq!(reads.len(), 1);
     assert!(reads[0].number < sends[0].number);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_on_reading_it_holds_for_every_room() {
+    let world = World::new();
+    let rooms = [world.room(), world.room(), world.room()];
+    let bot = world.start(Setup::default()).await;
+    pass(Duration::from_secs(1)).await;
+    let wait = RateLimitForm::BodyOnly(Duration::from_secs(30));
+    world
+        .server
+        .fault(Fault::rate_limited(wait).on(Endpoint::State));
+
+    for room in &rooms {
+        world.alice_says(room, "!ping");
+        pass(Duration::from_secs(5)).await;
+    }
+    assert_eq!(world.asked(Endpoint::State).len(), 1);
+
+    for room in &rooms {
+        assert_eq!(world.until_said(room, 1).await, ["pong"]);
+    }
+    assert_eq!(world.asked(Endpoint::State).len(), 4);
     bot.stop().await;
 }
 

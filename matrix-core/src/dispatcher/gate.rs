@@ -2,15 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use ruma::{OwnedRoomId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 use crate::{
     ParkReason, Row, SendError, StoreError,
     pipeline::{encrypted, warn_encrypted},
     shared::Shared,
+    time::Moment,
 };
 
 /// So many rooms are remembered as read; beyond that they are read again.
@@ -22,6 +24,8 @@ const MAX_ROOMS: usize = 10_000;
 pub(super) struct EncryptionGate {
     /// By room: at which outage it was read, and what it said.
     read: Mutex<BTreeMap<OwnedRoomId, (u64, bool)>>,
+    /// Until when who is not to ask, whichever room it is about.
+    waits: Mutex<BTreeMap<OwnedUserId, Moment>>,
 }
 
 /// Why a row did not pass.
@@ -79,13 +83,38 @@ impl EncryptionGate {
         {
             return Ok(is_encrypted);
         }
-        let is_encrypted = shared
-            .sender
-            .is_encrypted(&row.sender, room)
-            .await
-            .map_err(Held::Send)?;
+        let is_encrypted = self.ask(shared, row, room).await.map_err(Held::Send)?;
         self.remember(room, outage, is_encrypted);
         Ok(is_encrypted)
+    }
+
+    async fn ask(&self, shared: &Shared, row: &Row, room: &RoomId) -> Result<bool, SendError> {
+        let user = &row.sender.user;
+        if let Some(retry_after) = self.wait(user, shared.steady()) {
+            return Err(SendError::RateLimited { retry_after });
+        }
+        let answer = shared.sender.is_encrypted(&row.sender, room).await;
+        if let Err(SendError::RateLimited { retry_after }) = answer {
+            self.note_wait(user, shared.steady(), retry_after);
+        }
+        answer
+    }
+
+    /// How long `user` is not to ask.
+    fn wait(&self, user: &UserId, now: Moment) -> Option<Duration> {
+        let left = self.waits().get(user)?.since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn note_wait(&self, user: &UserId, now: Moment, retry_after: Duration) {
+        let mut waits = self.waits();
+        waits.retain(|_, until| *until > now);
+        let until = waits.entry(user.to_owned()).or_default();
+        *until = (*until).max(now + retry_after);
+    }
+
+    fn waits(&self) -> MutexGuard<'_, BTreeMap<OwnedUserId, Moment>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self, room: &OwnedRoomId) -> Option<(u64, bool)> {
