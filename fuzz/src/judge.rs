@@ -18,12 +18,9 @@ const TIME: Duration = Duration::from_millis(20);
 const PER: usize = 64 * 1024;
 /// So much memory is allowed for each byte.
 const TIMES_INPUT: usize = 10;
-/// Without optimization everything takes longer, but not in another order of growth.
-const SLOWNESS: u32 = if cfg!(all(debug_assertions, not(guided))) {
-    10
-} else {
-    1
-};
+/// Without optimization, or with every branch and comparison counted, everything takes
+/// longer, but not in another order of growth.
+const SLOWNESS: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
 
 /// Panics of any thread since the last look, also those that somebody caught.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());

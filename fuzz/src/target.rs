@@ -46,7 +46,11 @@ impl Target {
             copies: 12,
             ..Self::plain("sync_event", sync_event::run)
         },
-        Self::plain("event", event::run),
+        Self {
+            // So much does a list take where something else is expected, read whole.
+            copies: 5,
+            ..Self::plain("event", event::run)
+        },
         Self::plain("messages", messages::run),
         Self::plain("raw_json", raw_json::run),
         Self::plain("row_body", row_body::run),
@@ -59,7 +63,7 @@ impl Target {
             grammar: Grammar::Toml,
             // So much does the parser hold of a long dotted key. The file is the operator's
             // own, and a MiB at most.
-            copies: 12,
+            copies: 20,
             ..Self::plain("configuration", configuration::run)
         },
         Self {

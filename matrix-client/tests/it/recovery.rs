@@ -15,7 +15,7 @@ use matrix_bridge_core::{
     Account, Advance, Batch, CommitOutcome, Context, Event, HandlerError, MemoryStore, Position,
     SourceId, StateStore, Status, Timestamp,
 };
-use matrix_bridge_testkit::homeserver::{Endpoint, Fault};
+use matrix_bridge_testkit::homeserver::{Endpoint, Fault, Homeserver};
 
 use crate::{
     away::numbers,
@@ -108,6 +108,39 @@ async fn what_history_overlaps_with_is_not_handled_again() {
     pass(Duration::from_secs(600)).await;
 
     assert_eq!(calls.load(Ordering::Relaxed), 20);
+    bot.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_in_history_is_not_handled_again() {
+    let world = World::new();
+    let room = world.followed_room().await;
+    let position = world.server.look(Homeserver::next_batch);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let setup = || {
+        let counted = calls.clone();
+        let handler = move |event: Event, _: Context| {
+            counted.fetch_add(usize::from(event.text().is_some()), Ordering::Relaxed);
+            async move { Ok::<_, HandlerError>(event.reply("yes")) }
+        };
+        Setup {
+            handler: Arc::new(handler),
+            ..Setup::default()
+        }
+    };
+    let bot = world.start(setup()).await;
+    world.alice_asks(&room, 0..20);
+    world.until_said(&room, 21).await;
+    pass(Duration::from_secs(60)).await;
+    bot.stop().await;
+
+    world.put_position(&position).await;
+    world.server.fault(Fault::limited_timeline(5));
+    let bot = world.start(setup()).await;
+    pass(Duration::from_secs(600)).await;
+
+    assert_eq!(calls.load(Ordering::Relaxed), 20);
+    assert_eq!(world.server.faults_left(), 0);
     bot.stop().await;
 }
 

@@ -7,6 +7,8 @@ use std::{
 
 use rusqlite::ErrorCode;
 
+use crate::fault::without_statement;
+
 /// Why a store could not be opened. The message is one line: the path, what was found,
 /// what is expected, and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +155,7 @@ impl OpenError {
     /// What a failure of SQLite on `path` means.
     pub(super) fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        let error = without_statement(error);
         let code = error.sqlite_error_code();
         match code {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
