@@ -118,8 +118,10 @@ impl Allowlist {
         if *bot.policy() == policy {
             return;
         }
-        tracing::info!("rooms in force: {}", summary(&policy));
+        let summary = summary(&policy);
         bot.set_policy(policy);
+        // Whoever reads this may rely on it.
+        tracing::info!("rooms in force: {summary}");
     }
 
     /// Aliases that are new on the list are to be asked about; meanwhile what they
