@@ -1,6 +1,9 @@
-//! A file of the first schema is brought up to date and keeps everything.
+//! A file of an older schema is brought up to date and keeps everything.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use matrix_bridge_core::{
     Batch, CommitOutcome, Fence, HostLink, InboxItem, LeaseName, LeaseOutcome, LeaseRequest,
@@ -9,10 +12,16 @@ use matrix_bridge_core::{
 };
 use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore};
 use rusqlite::{Connection, types::Value};
+use tempfile::TempDir;
 
 use crate::sample::{account, batch, claim_at, enqueue, folder, keys, row};
 
 const FIRST_SCHEMA: &str = include_str!("../../migrations/0001_init.sql");
+
+/// The steps to the later schemas but the last.
+const LATER: [&str; 1] = [include_str!(
+    "../../migrations/0002_gaps_and_blocked_lanes.sql"
+)];
 
 /// Something in every table. In the lane `one` a row is claimed until 9000, and one was
 /// parked before it; the lane `blocked` has a row that is to block from now on. The
@@ -66,6 +75,20 @@ const CONTENTS: &str = r#"
         (3, 4, '$sent', NULL, NULL, 'sent');
     INSERT INTO link VALUES ('host', 'id', 0, 'primary', '$sent');
 "#;
+
+/// Folders with a file of each older schema.
+fn older_versions(is_running: bool) -> Vec<(TempDir, PathBuf)> {
+    let older = (0..=LATER.len()).map(|steps| {
+        let (folder, path) = folder();
+        let old = first_version(&path, is_running);
+        for (step, version) in LATER.iter().zip(2..).take(steps) {
+            old.execute_batch(step).unwrap();
+            old.pragma_update(None, "user_version", version).unwrap();
+        }
+        (folder, path)
+    });
+    older.collect()
+}
 
 /// Writes a file as the first version left it, closed or not.
 fn first_version(path: &Path, is_running: bool) -> Connection {
@@ -146,111 +169,111 @@ async fn everything_is_kept() {
 
 #[tokio::test]
 async fn what_is_kept_works() {
-    let (_folder, path) = folder();
-    drop(first_version(&path, false));
-    let store = SqliteStore::open(&path).unwrap();
+    for (_folder, path) in older_versions(false) {
+        let store = SqliteStore::open(&path).unwrap();
 
-    let checkpoint = store.checkpoint(&SourceId::new("sync")).await.unwrap();
-    assert_eq!(checkpoint.generation.0, 5);
-    let value = store.values(&[ValueKey::new("host", "key")]).await.unwrap();
-    assert_eq!(value[0].as_deref(), Some(&[0, 255][..]));
-    let link = HostLink {
-        namespace: "host".to_owned(),
-        id: "id".to_owned(),
-        part: 0,
-        kind: "primary".to_owned(),
-    };
-    let event = store.linked_event(&link).await.unwrap();
-    assert_eq!(event.as_deref().map(|id| id.as_str()), Some("$sent"));
-    let counted = |code| ParkedRows {
-        code,
-        rows: 1,
-        oldest: Timestamp(1),
-    };
-    let parked = [ParkCode::TooLarge, ParkCode::Forbidden].map(counted);
-    assert_eq!(store.parked().await.unwrap(), parked);
-    assert_eq!(keys(&store, ListState::Shadow).await, ["shadow"]);
-    assert_eq!(keys(&store, ListState::Sent).await, ["sent"]);
+        let checkpoint = store.checkpoint(&SourceId::new("sync")).await.unwrap();
+        assert_eq!(checkpoint.generation.0, 5);
+        let value = store.values(&[ValueKey::new("host", "key")]).await.unwrap();
+        assert_eq!(value[0].as_deref(), Some(&[0, 255][..]));
+        let link = HostLink {
+            namespace: "host".to_owned(),
+            id: "id".to_owned(),
+            part: 0,
+            kind: "primary".to_owned(),
+        };
+        let event = store.linked_event(&link).await.unwrap();
+        assert_eq!(event.as_deref().map(|id| id.as_str()), Some("$sent"));
+        let counted = |code| ParkedRows {
+            code,
+            rows: 1,
+            oldest: Timestamp(1),
+        };
+        let parked = [ParkCode::TooLarge, ParkCode::Forbidden].map(counted);
+        assert_eq!(store.parked().await.unwrap(), parked);
+        assert_eq!(keys(&store, ListState::Shadow).await, ["shadow"]);
+        assert_eq!(keys(&store, ListState::Sent).await, ["sent"]);
 
-    // The claim of before still holds its lane, and its token settles.
-    assert_eq!(store.next_due().await.unwrap(), Some(Timestamp(9000)));
-    assert_eq!(store.claim(claim_at(8999)).await.unwrap(), []);
-    let claimed = store.rows(&[RowKey::new("claimed")]).await.unwrap();
-    let settlement = Settlement {
-        row: claimed[0].as_ref().unwrap().id,
-        token: matrix_bridge_core::ClaimToken(5),
-        verdict: Verdict::Sent(None),
-        at: Timestamp(50),
-    };
-    assert_eq!(store.settle(vec![settlement]).await.unwrap().lost, []);
-    let claims = store.claim(claim_at(50)).await.unwrap();
-    assert_eq!(claims[0].rows[0].key.as_str(), "waiting");
-    assert_eq!(
-        (claims.len(), claims[0].token.0),
-        (1, 6),
-        "one lane is blocked"
-    );
+        // The claim of before still holds its lane, and its token settles.
+        assert_eq!(store.next_due().await.unwrap(), Some(Timestamp(9000)));
+        assert_eq!(store.claim(claim_at(8999)).await.unwrap(), []);
+        let claimed = store.rows(&[RowKey::new("claimed")]).await.unwrap();
+        let settlement = Settlement {
+            row: claimed[0].as_ref().unwrap().id,
+            token: matrix_bridge_core::ClaimToken(5),
+            verdict: Verdict::Sent(None),
+            at: Timestamp(50),
+        };
+        assert_eq!(store.settle(vec![settlement]).await.unwrap().lost, []);
+        let claims = store.claim(claim_at(50)).await.unwrap();
+        assert_eq!(claims[0].rows[0].key.as_str(), "waiting");
+        assert_eq!(
+            (claims.len(), claims[0].token.0),
+            (1, 6),
+            "one lane is blocked"
+        );
 
-    // Parked rows go by the time when they were parked; the blocking one stays.
-    let limits = PruneLimits {
-        marks_before: Timestamp(0),
-        marks_max: u64::MAX,
-        records_before: Timestamp(0),
-        records_max: u64::MAX,
-        parked_events_max: u64::MAX,
-        parked_rows_max: 0,
-    };
-    assert_eq!(store.prune(limits).await.unwrap().parked_rows, 1);
-    assert_eq!(keys(&store, ListState::Parked).await, ["blocking"]);
+        // Parked rows go by the time when they were parked; the blocking one stays.
+        let limits = PruneLimits {
+            marks_before: Timestamp(0),
+            marks_max: u64::MAX,
+            records_before: Timestamp(0),
+            records_max: u64::MAX,
+            parked_events_max: u64::MAX,
+            parked_rows_max: 0,
+        };
+        assert_eq!(store.prune(limits).await.unwrap().parked_rows, 1);
+        assert_eq!(keys(&store, ListState::Parked).await, ["blocking"]);
+    }
 }
 
 #[tokio::test]
 async fn no_id_comes_back() {
-    let (_folder, path) = folder();
-    drop(first_version(&path, false));
-    let store = SqliteStore::open(&path).unwrap();
-    let room = RoomId::parse("!room:example.org").unwrap();
-    let before = store.inbox(&account(), &room, 10).await.unwrap();
-    let given_up = store.parked_events(&account(), None, 10).await.unwrap();
+    for (_folder, path) in older_versions(false) {
+        let store = SqliteStore::open(&path).unwrap();
+        let room = RoomId::parse("!room:example.org").unwrap();
+        let before = store.inbox(&account(), &room, 10).await.unwrap();
+        let given_up = store.parked_events(&account(), None, 10).await.unwrap();
 
-    let again = Batch {
-        inbox: vec![before[1].entry.clone()],
-        parked: vec![given_up[0].event.clone()],
-        ..batch()
-    };
-    assert_eq!(store.commit(again).await.unwrap(), CommitOutcome::Applied);
-    enqueue(&store, vec![row("new", "new", "")]).await.unwrap();
+        let again = Batch {
+            inbox: vec![before[1].entry.clone()],
+            parked: vec![given_up[0].event.clone()],
+            ..batch()
+        };
+        assert_eq!(store.commit(again).await.unwrap(), CommitOutcome::Applied);
+        enqueue(&store, vec![row("new", "new", "")]).await.unwrap();
 
-    let inbox = store.inbox(&account(), &room, 10).await.unwrap();
-    let ids: Vec<u64> = inbox.iter().map(|entry| entry.id.0).collect();
-    assert_eq!(ids, [1, 2, 4], "in their order");
-    assert!(
-        matches!(&inbox[0].entry.item, InboxItem::Event { raw, .. } if raw.as_str() == r#"{"n": 1}"#)
-    );
-    let given_up = store.parked_events(&account(), None, 1).await.unwrap();
-    assert_eq!(given_up[0].id.0, 4);
-    let new = store.rows(&[RowKey::new("new")]).await.unwrap();
-    assert_eq!(new[0].as_ref().unwrap().id.0, 9);
+        let inbox = store.inbox(&account(), &room, 10).await.unwrap();
+        let ids: Vec<u64> = inbox.iter().map(|entry| entry.id.0).collect();
+        assert_eq!(ids, [1, 2, 4], "in their order");
+        assert!(
+            matches!(&inbox[0].entry.item, InboxItem::Event { raw, .. } if raw.as_str() == r#"{"n": 1}"#)
+        );
+        let given_up = store.parked_events(&account(), None, 1).await.unwrap();
+        assert_eq!(given_up[0].id.0, 4);
+        let new = store.rows(&[RowKey::new("new")]).await.unwrap();
+        assert_eq!(new[0].as_ref().unwrap().id.0, 9);
+    }
 }
 
 #[tokio::test]
 async fn after_a_crash_claims_and_leases_end_as_ever() {
-    let (_folder, path) = folder();
-    drop(first_version(&path, true));
-    let store = SqliteStore::open(&path).unwrap();
+    for (_folder, path) in older_versions(true) {
+        let store = SqliteStore::open(&path).unwrap();
 
-    let claims = store.claim(claim_at(1)).await.unwrap();
-    let keys = claims[0].rows.iter().map(|row| row.key.as_str());
-    assert_eq!(keys.collect::<Vec<_>>(), ["claimed", "waiting"]);
-    assert_eq!(claims.len(), 1, "one lane is blocked");
-    let request = LeaseRequest {
-        name: LeaseName::new("ingest"),
-        holder: "next".to_owned(),
-        now: Timestamp(1),
-        ttl: std::time::Duration::from_secs(60),
-    };
-    let held = store.lease(request).await.unwrap();
-    assert_eq!(held, LeaseOutcome::Held(Fence(8)));
+        let claims = store.claim(claim_at(1)).await.unwrap();
+        let keys = claims[0].rows.iter().map(|row| row.key.as_str());
+        assert_eq!(keys.collect::<Vec<_>>(), ["claimed", "waiting"]);
+        assert_eq!(claims.len(), 1, "one lane is blocked");
+        let request = LeaseRequest {
+            name: LeaseName::new("ingest"),
+            holder: "next".to_owned(),
+            now: Timestamp(1),
+            ttl: std::time::Duration::from_secs(60),
+        };
+        let held = store.lease(request).await.unwrap();
+        assert_eq!(held, LeaseOutcome::Held(Fence(8)));
+    }
 }
 
 #[test]
