@@ -18,7 +18,9 @@ pub use matrix_bridge_core::*;
 pub use matrix_bridge_client::*;
 
 #[cfg(feature = "sqlite")]
-pub use matrix_bridge_store_sqlite::{OpenError, SqliteConfig, SqliteStore, Synchronous};
+pub use matrix_bridge_store_sqlite::{
+    BackupError, OpenError, SqliteConfig, SqliteStore, Synchronous,
+};
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "client", feature = "sqlite"))]

@@ -12,12 +12,14 @@ use super::parked::Ask;
 pub(crate) const HELP: &str = "\
 A bot that answers in the rooms it is told to.
 
-Usage: room_router [--config FILE] [--log text|json] [--shadow-report | --parked ...]
+Usage: room_router [--config FILE] [--log text|json]
+                   [--shadow-report | --parked ... | --backup FILE]
 
   --config FILE     the configuration; MATRIX_* variables win over it
   --log text|json   how logs look on stderr; text by default, filtered by RUST_LOG
   --shadow-report   lists what shadow mode recorded, one JSON object a line, and ends
   --parked          lists what was given up and kept for a person, likewise
+  --backup FILE     copies the store to FILE, also while the bot runs, and ends
   --help            prints this
   --version         prints the version
 
@@ -39,6 +41,8 @@ pub(crate) enum Task {
     ShadowReport,
     /// To list what was parked, or to decide about it.
     Parked(Ask),
+    /// To copy the store there.
+    Backup(PathBuf),
     /// To print how it is used.
     Help,
     /// To print its version.
@@ -123,6 +127,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arg
             }
             Some("--shadow-report") if inline.is_none() => {
                 set(&mut task, Task::ShadowReport, name)?;
+            }
+            Some("--backup") => {
+                let file = PathBuf::from(value("a file")?);
+                set(&mut task, Task::Backup(file), name)?;
             }
             Some("--parked") if inline.is_none() => {
                 set(&mut task, Task::Parked(Ask::List), name)?;

@@ -32,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use matrix_bridge::{EngineError, OpenError, chain};
+use matrix_bridge::{BackupError, EngineError, OpenError, chain};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use self::{
@@ -81,6 +81,12 @@ impl From<OpenError> for Fatal {
     }
 }
 
+impl From<BackupError> for Fatal {
+    fn from(error: BackupError) -> Self {
+        Self::Refused(format!("backup: {}", chain(&error)))
+    }
+}
+
 impl From<EngineError> for Fatal {
     fn from(error: EngineError) -> Self {
         Self::Failed(chain(&error))
@@ -113,6 +119,10 @@ fn perform(args: &Args) -> Result<(), Fatal> {
         Task::Parked(ask) => {
             let (path, user) = for_report(ask.names_events())?;
             in_runtime(parked::perform(ask, path, user))
+        }
+        Task::Backup(to) => {
+            let (path, _) = for_report(false)?;
+            in_runtime(report::back_up(path, to))
         }
         Task::Help => out::print_text(args::HELP),
         Task::Version => out::print_text(&format!("room_router {}\n", env!("CARGO_PKG_VERSION"))),

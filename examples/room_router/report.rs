@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use matrix_bridge::{
@@ -41,6 +41,13 @@ async fn shadow_rows(store: &SqliteStore, out: &mut (impl Write + Send)) -> Resu
             line(out, &RowLine::of(row))?;
         }
     }
+}
+
+/// A copy of the store, beside the bot that runs.
+pub(crate) async fn back_up(path: PathBuf, to: &Path) -> Result<(), Fatal> {
+    let store = SqliteConfig::new(path).open_reader()?;
+    store.back_up(to).await?;
+    Ok(())
 }
 
 /// A row of the outbox.

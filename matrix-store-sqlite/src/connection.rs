@@ -48,9 +48,15 @@ pub(crate) fn prepare_writer(
 
 /// A connection that only reads.
 pub(crate) fn open_for_reading(config: &SqliteConfig) -> rusqlite::Result<Connection> {
+    let connection = open_for_copying(config)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that writes to another file only.
+pub(crate) fn open_for_copying(config: &SqliteConfig) -> rusqlite::Result<Connection> {
     let connection = open(config)?;
     prepare(&connection)?;
-    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 

@@ -21,8 +21,18 @@
 //! unknown; the store then closes itself, because after a failed sync later ones may
 //! report success for data that is lost. Open it anew and read what stands.
 //!
-//! Copy the file only with SQLite's own means (`.backup`, `VACUUM INTO`) while an engine
-//! runs, and never without its `-wal`. Do not put it on a network file system.
+//! Do not put the file on a network file system.
+//!
+//! # Backups
+//!
+//! [`SqliteStore::back_up`] copies the store while its engine works, from within or from
+//! another process. A copy of the file by other means is one only while no engine runs,
+//! and with its `-wal`.
+//!
+//! To restore one, stop the engine, move the file and its `-wal` and `-shm` away, put the
+//! backup there under the file's name, and start. The engine goes on from the position of
+//! that time: what was said since comes again with the next sync, and what was answered
+//! since is recognized by its transaction ids or found in the rooms, and not said twice.
 //!
 //! # What a call costs
 //!
@@ -36,6 +46,7 @@
 //! their lane. Marks are kept as digests, 20 bytes each in
 //! the file and about 30 in memory.
 
+mod backup;
 mod config;
 mod connection;
 mod fault;
@@ -52,6 +63,7 @@ mod tables;
 mod writer;
 
 pub use self::{
+    backup::BackupError,
     config::{SqliteConfig, Synchronous},
     open::OpenError,
     store::{SqliteStore, WriterStats},

@@ -8,9 +8,10 @@ use std::{
 
 use matrix_bridge_core::{StoreError, StoreErrorKind, chain};
 use rusqlite::Connection;
+use tokio::task;
 
 use crate::{
-    OpenError, SqliteConfig,
+    BackupError, OpenError, SqliteConfig, backup,
     fault::{Fault, Reason},
     marks::Marks,
     readers::Readers,
@@ -83,6 +84,47 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.config.path
+    }
+
+    /// Writes a copy of the store as it is at one moment to `to`, which must not be there
+    /// yet, while the engine goes on with its work.
+    ///
+    /// The copy is for its owner only, is synced, and has its name only once it is whole;
+    /// until then it is called `<to>.partial`. It takes as long as reading the file, and a
+    /// journal that the engine writes meanwhile is not cut back until it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`]: what is at that place is left alone, and the store in any case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// use matrix_bridge_store_sqlite::SqliteStore;
+    ///
+    /// let store = SqliteStore::open(folder.join("bridge.db"))?;
+    /// store.back_up(folder.join("bridge-2026-11-21.db")).await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), BackupError> {
+        let (config, path) = (self.config.clone(), to.as_ref().to_owned());
+        if let WriterHandle::Inline(_) = self.writer {
+            return backup::back_up(&config, &path);
+        }
+        let to = path.clone();
+        let copy = task::spawn_blocking(move || backup::back_up(&config, &to));
+        copy.await.unwrap_or_else(|error| {
+            let source = OpenError::Io {
+                path: self.path().to_owned(),
+                source: error.into(),
+            };
+            Err(BackupError::Failed { path, source })
+        })
     }
 
     /// How much the writer has done; the quotient says how well calls are grouped.

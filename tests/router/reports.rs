@@ -1,6 +1,6 @@
 //! The report of shadow mode, also beside the bot that runs.
 
-use std::process::Stdio;
+use std::{fs, process::Stdio};
 
 use serde_json::json;
 
@@ -107,4 +107,35 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
         (Some(0), 0),
         "{report:?}"
     );
+}
+
+#[tokio::test]
+async fn a_backup_is_made_beside_the_bot_and_the_next_one_goes_on_from_it() {
+    let world = World::new().await;
+    let room = world.room();
+    world.configure(&[(&room, "active")], "");
+    let bot = world.start().await;
+    let before = world.alice_says(&room, "!ping");
+    assert_eq!(world.answers_to(&room, &before).await.len(), 1);
+    let copy = world.path("copy.db");
+    let copy = copy.to_str().unwrap();
+
+    let made = output(world.command(&["--backup", copy])).await;
+    let again = output(world.command(&["--backup", copy])).await;
+
+    assert_eq!((made.status.code(), made.stderr.len()), (Some(0), 0));
+    assert_eq!(again.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(told.contains("is there already"), "{told}");
+    let since = world.alice_says(&room, "!ping");
+    assert_eq!(world.answers_to(&room, &since).await.len(), 1);
+    bot.stop().await;
+
+    fs::rename(copy, world.path("bot.db")).unwrap();
+    let bot = world.start().await;
+    let after = world.alice_says(&room, "!ping");
+    assert_eq!(world.answers_to(&room, &after).await.len(), 1);
+    // What was answered after the backup was made is not answered again.
+    assert_eq!(world.answers_to(&room, &since).await.len(), 1);
+    bot.stop().await;
 }

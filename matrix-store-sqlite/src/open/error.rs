@@ -134,7 +134,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// What a failure of the system on `path` means.
-    pub(super) fn from_io(path: &Path, error: io::Error) -> Self {
+    pub(crate) fn from_io(path: &Path, error: io::Error) -> Self {
         let path = path.to_owned();
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -153,7 +153,7 @@ impl OpenError {
     }
 
     /// What a failure of SQLite on `path` means.
-    pub(super) fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
+    pub(crate) fn from_sqlite(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
         let error = without_statement(error);
         let code = error.sqlite_error_code();

@@ -3,7 +3,7 @@
 mod error;
 mod lock;
 mod migrate;
-mod path;
+pub(crate) mod path;
 
 use std::{path::Path, sync::Arc};
 

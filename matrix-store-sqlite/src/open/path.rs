@@ -10,7 +10,7 @@ use std::{
 use super::error::OpenError;
 
 /// `path` with a folder that exists and has one name only, however it was written.
-pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let missing = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::NoFolder {
             path: path.to_owned(),
@@ -28,7 +28,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// Whether there is a file; anything else at that place is refused, also a link.
-pub(super) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
+pub(crate) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(OpenError::Symlink {
             path: path.to_owned(),
@@ -44,12 +44,12 @@ pub(super) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
 
 /// Whether there is nothing in the file. It is not opened for that: closing any handle of
 /// a file in this process would drop the locks that SQLite holds on it.
-pub(super) fn is_empty(path: &Path) -> bool {
+pub(crate) fn is_empty(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.len() == 0)
 }
 
 /// Whether a journal with something in it lies beside the database: it was not closed.
-pub(super) fn has_journal(database: &Path) -> bool {
+pub(crate) fn has_journal(database: &Path) -> bool {
     let mut name = OsString::from(database);
     name.push("-wal");
     fs::metadata(PathBuf::from(name)).is_ok_and(|journal| journal.len() > 0)
@@ -57,18 +57,23 @@ pub(super) fn has_journal(database: &Path) -> bool {
 
 /// Creates the empty file, so that it is never there with other rights than its owner's;
 /// SQLite gives its journals the same.
-pub(super) fn create(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn create(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     for_owner_only(&mut options);
     let created = options.open(path).and_then(|file| file.sync_all());
-    // The name is in the folder: without this a loss of power may take the file with it.
-    let synced = created.and_then(|()| File::open(folder_of(path))?.sync_all());
+    let synced = created.and_then(|()| sync_folder(path));
     synced.map_err(|error| OpenError::from_io(path, error))
 }
 
+/// The name of a file is in its folder: without this a loss of power may take the file
+/// with it.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
 /// What is created, is for its owner only.
-pub(super) fn for_owner_only(options: &mut OpenOptions) {
+pub(crate) fn for_owner_only(options: &mut OpenOptions) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;

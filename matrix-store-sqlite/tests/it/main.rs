@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod backup;
 mod child;
 mod conformance;
 mod crash;
