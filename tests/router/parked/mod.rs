@@ -48,6 +48,8 @@ async fn refused() -> (World, Bot, String, String) {
     world.server.fault(refusal.on(Endpoint::Send).by(bots));
     let question = world.alice_says(&room, "!echo one");
     bot.says("row parked").await;
+    // It says so when it is decided; it is written together with others, a moment later.
+    while parked(&world, &[]).await.1.is_empty() {}
     (world, bot, room, question)
 }
 
