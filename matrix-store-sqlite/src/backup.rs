@@ -1,15 +1,11 @@
 //! A copy of the file while it is in use.
 
 use std::{
-    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use crate::{
-    OpenError, SqliteConfig, connection,
-    open::path::{self, sync_folder},
-};
+use crate::{OpenError, SqliteConfig, connection, open::path};
 
 /// What the name of a backup that is not whole ends in.
 const PARTIAL: &str = ".partial";
@@ -50,7 +46,7 @@ pub(crate) fn back_up(config: &SqliteConfig, to: &Path) -> Result<(), BackupErro
 
 /// Under another name first: what has the name of a backup is a whole one.
 fn copy(config: &SqliteConfig, target: &Path) -> Result<(), OpenError> {
-    let partial = partial(target);
+    let partial = path::beside(target, PARTIAL);
     let io = |error| OpenError::from_io(target, error);
     remove(&partial).map_err(io)?;
     path::create(&partial)?;
@@ -83,13 +79,7 @@ fn place(partial: &Path, target: &Path) -> io::Result<()> {
         .open(partial)?
         .sync_all()?;
     fs::rename(partial, target)?;
-    sync_folder(target)
-}
-
-fn partial(target: &Path) -> PathBuf {
-    let mut name = OsString::from(target);
-    name.push(PARTIAL);
-    PathBuf::from(name)
+    path::sync_folder(target)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -249,15 +249,8 @@ async fn what_comes_by_sync_while_a_page_is_read_keeps_its_place() {
     for gap_page in 1..10 {
         let world = World::new();
         let room = world.followed_room().await;
-        let settings = Settings {
-            gap_page,
-            ..Settings::default()
-        };
         let bot = world
-            .start(Setup {
-                settings,
-                ..Setup::default()
-            })
+            .start(settings(|settings| settings.gap_page = gap_page))
             .await;
         pass(Duration::from_secs(1)).await;
         world.server.fault(Fault::limited_timeline(2));

@@ -30,6 +30,14 @@ pub(crate) fn counting() -> Setup {
     }
 }
 
+/// Ten at once, and then five a second.
+fn five_a_second() -> RateLimit {
+    RateLimit {
+        refusal_takes: SECOND / 2,
+        ..RateLimit::new(10, 5.0)
+    }
+}
+
 /// What a burst over three rooms came to.
 struct Burst {
     sends: Vec<RequestRecord>,
@@ -100,11 +108,7 @@ async fn a_burst_over_a_default_limit_uses_it_with_one_refusal_for_each_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_over_a_limit_of_five_a_second_uses_it_too() {
-    let limit = RateLimit {
-        refusal_takes: SECOND / 2,
-        ..RateLimit::new(10, 5.0)
-    };
-    let burst = Burst::run(limit, 600).await;
+    let burst = Burst::run(five_a_second(), 600).await;
 
     let used = burst.part_used();
     assert!((0.95..=1.01).contains(&used), "{used}");
@@ -113,26 +117,14 @@ async fn a_burst_over_a_limit_of_five_a_second_uses_it_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backlog_drains_steadily_and_a_new_room_is_served_soon() {
-    let world = World::new();
-    let rooms: Vec<String> = (0..5).map(|_| world.room()).collect();
-    let new = world.room();
-    world.server.exempt_from_limits(&world.alice.user_id);
-    let bot = world.start(counting()).await;
-    let limit = RateLimit {
-        refusal_takes: SECOND / 2,
-        ..RateLimit::new(10, 5.0)
-    };
-    world.server.set_rate_limit(Some(limit));
-    for room in &rooms {
-        world.alice_says(room, "!count 100");
-    }
-    pass(30 * SECOND).await;
+    let (world, bot, rooms) = behind_a_limit(5, 100).await;
+    let (new, busy) = (&rooms[0], &rooms[60..]);
 
-    world.alice_says(&new, "!count 1");
+    world.alice_says(new, "!count 1");
     pass(10 * SECOND).await;
 
-    assert_eq!(world.said(&new), ["0"]);
-    let said: Vec<usize> = rooms.iter().map(|room| world.said(room).len()).collect();
+    assert_eq!(world.said(new), ["0"]);
+    let said: Vec<usize> = busy.iter().map(|room| world.said(room).len()).collect();
     let (least, most) = (said.iter().min().unwrap(), said.iter().max().unwrap());
     // One room may have used up what was allowed at once.
     assert!(most - least <= 10 + 5, "{said:?}");
@@ -181,11 +173,7 @@ async fn behind_a_limit(busy: usize, messages: usize) -> (World, Running, Vec<St
     let rooms: Vec<String> = (0..60 + busy).map(|_| world.room()).collect();
     world.server.exempt_from_limits(&world.alice.user_id);
     let bot = world.start(counting()).await;
-    let limit = RateLimit {
-        refusal_takes: SECOND / 2,
-        ..RateLimit::new(10, 5.0)
-    };
-    world.server.set_rate_limit(Some(limit));
+    world.server.set_rate_limit(Some(five_a_second()));
     for room in &rooms[60..] {
         world.alice_says(room, &format!("!count {messages}"));
     }

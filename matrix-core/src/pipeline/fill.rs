@@ -282,9 +282,8 @@ fn known_from(
         return events.len();
     }
     let last_seen = gap.last_seen.as_ref().map(|seen| &seen.event_id);
-    let is_seen = |read: &Read| {
-        sift::id(read) == last_seen && last_seen.is_some() || sift::id(read).is_some_and(&is_known)
-    };
+    let is_seen =
+        |read: &Read| sift::id(read).is_some_and(|id| Some(id) == last_seen || is_known(id));
     events.iter().rposition(is_seen).unwrap_or(events.len())
 }
 

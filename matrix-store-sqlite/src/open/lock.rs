@@ -1,9 +1,8 @@
 //! The lock that makes an engine the only one.
 
 use std::{
-    ffi::OsString,
     fs::{File, OpenOptions, TryLockError},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{error::OpenError, path};
@@ -21,7 +20,7 @@ impl EngineLock {
     /// It is a file of its own: SQLite's locks on the database would be lost as soon as
     /// anybody in this process closed another handle of the same file.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
-        let lock = path_of(database);
+        let lock = path::beside(database, ".lock");
         path::refuse_other_than_file(&lock)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -47,13 +46,6 @@ impl Drop for EngineLock {
         // no more than that.
         let _ = self.file.unlock();
     }
-}
-
-/// `<database>.lock`.
-fn path_of(database: &Path) -> PathBuf {
-    let mut name = OsString::from(database);
-    name.push(".lock");
-    PathBuf::from(name)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// Whether there is a file; anything else at that place is refused, also a link.
-pub(crate) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
+pub(super) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(OpenError::Symlink {
             path: path.to_owned(),
@@ -44,15 +44,20 @@ pub(crate) fn refuse_other_than_file(path: &Path) -> Result<bool, OpenError> {
 
 /// Whether there is nothing in the file. It is not opened for that: closing any handle of
 /// a file in this process would drop the locks that SQLite holds on it.
-pub(crate) fn is_empty(path: &Path) -> bool {
+pub(super) fn is_empty(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.len() == 0)
 }
 
 /// Whether a journal with something in it lies beside the database: it was not closed.
-pub(crate) fn has_journal(database: &Path) -> bool {
-    let mut name = OsString::from(database);
-    name.push("-wal");
-    fs::metadata(PathBuf::from(name)).is_ok_and(|journal| journal.len() > 0)
+pub(super) fn has_journal(database: &Path) -> bool {
+    fs::metadata(beside(database, "-wal")).is_ok_and(|journal| journal.len() > 0)
+}
+
+/// The file of that name and what is added to it.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Creates the empty file, so that it is never there with other rights than its owner's;
@@ -73,7 +78,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// What is created, is for its owner only.
-pub(crate) fn for_owner_only(options: &mut OpenOptions) {
+pub(super) fn for_owner_only(options: &mut OpenOptions) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;

@@ -75,44 +75,33 @@ pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>, Fau
 
 /// The lanes to claim: newcomers, and then those that became free first.
 fn turns(connection: &Connection, request: &ClaimRequest) -> Result<Vec<LaneId>, Fault> {
-    let mut lanes = Vec::new();
-    let newcomers = request.newcomers.min(request.lanes);
-    choose(connection, NEW, request, newcomers, &mut lanes)?;
-    choose(connection, READY, request, request.lanes, &mut lanes)?;
-    Ok(lanes)
-}
-
-/// Adds lanes that can be claimed, in the order of `sql`, until there are `most`.
-fn choose(
-    connection: &Connection,
-    sql: &str,
-    request: &ClaimRequest,
-    most: usize,
-    lanes: &mut Vec<LaneId>,
-) -> Result<(), Fault> {
-    if lanes.len() >= most {
-        return Ok(());
-    }
     let paused: BTreeSet<(&str, EndpointClass)> = request
         .paused
         .iter()
         .map(|(user, class)| (user.as_str(), *class))
         .collect();
-    let known: BTreeSet<LaneId> = lanes.iter().cloned().collect();
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([time(request.now)])?;
-    while lanes.len() < most
-        && let Some(row) = rows.next()?
-    {
-        let fields = Fields::new(row, "lane");
-        let lane = LaneId::new(fields.get::<String>("lane")?);
-        let sender: String = fields.get("sender")?;
-        let class = fields.name("class", EndpointClass::from_name)?;
-        if !paused.contains(&(sender.as_str(), class)) && !known.contains(&lane) {
-            lanes.push(lane);
+    let mut lanes = Vec::new();
+    let newcomers = request.newcomers.min(request.lanes);
+    for (sql, most) in [(NEW, newcomers), (READY, request.lanes)] {
+        if lanes.len() >= most {
+            continue;
+        }
+        let known: BTreeSet<LaneId> = lanes.iter().cloned().collect();
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([time(request.now)])?;
+        while lanes.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let fields = Fields::new(row, "lane");
+            let lane = LaneId::new(fields.get::<String>("lane")?);
+            let sender: String = fields.get("sender")?;
+            let class = fields.name("class", EndpointClass::from_name)?;
+            if !paused.contains(&(sender.as_str(), class)) && !known.contains(&lane) {
+                lanes.push(lane);
+            }
         }
     }
-    Ok(())
+    Ok(lanes)
 }
 
 /// Claims the first rows of a lane that is free and whose head is due.
