@@ -15,8 +15,8 @@ use crate::{
     shared::Shared,
 };
 
-/// How long an engine owns an account without saying so again.
-const LEASE: Duration = Duration::from_secs(60);
+/// The shortest time between two questions about the account's lease.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// What an engine is made of.
 pub struct Parts {
@@ -274,10 +274,12 @@ async fn own(shared: &Shared, stop: &CancellationToken) -> Result<Option<Owner>,
     while !stop.is_cancelled() {
         match ask_lease(shared, &lease).await? {
             LeaseOutcome::Held(fence) => {
+                shared.take_over();
                 shared.health.clear("standby");
                 return Ok(Some(Owner { lease, fence }));
             }
             LeaseOutcome::Taken { until } => {
+                shared.stand_by();
                 let message = "another engine works on this account; this one stands by";
                 if shared
                     .health
@@ -286,12 +288,8 @@ async fn own(shared: &Shared, stop: &CancellationToken) -> Result<Option<Owner>,
                     tracing::info!("{message}");
                 }
                 let left = until.since(shared.now());
-                pause(
-                    shared,
-                    left.clamp(Duration::from_millis(100), LEASE / 12),
-                    stop,
-                )
-                .await;
+                let longest = (shared.settings.lease_ttl / 12).max(SHORTEST);
+                pause(shared, left.clamp(SHORTEST, longest), stop).await;
             }
         }
     }
@@ -301,7 +299,10 @@ async fn own(shared: &Shared, stop: &CancellationToken) -> Result<Option<Owner>,
 /// Renews the lease for ever; one that is lost shows in the next commit.
 async fn keep_lease(shared: &Shared, owner: &Owner) -> Infallible {
     loop {
-        shared.clock.sleep(LEASE / 4).await;
+        shared
+            .clock
+            .sleep((shared.settings.lease_ttl / 4).max(SHORTEST))
+            .await;
         match ask_lease(shared, &owner.lease).await {
             Ok(LeaseOutcome::Held(Fence(fence))) if fence == owner.fence.0 => {}
             Ok(_) => tracing::warn!("the account's lease was lost"),
@@ -315,7 +316,7 @@ async fn ask_lease(shared: &Shared, name: &LeaseName) -> Result<LeaseOutcome, St
         name: name.clone(),
         holder: shared.holder.clone(),
         now: shared.now(),
-        ttl: LEASE,
+        ttl: shared.settings.lease_ttl,
     };
     shared.store.lease(request).await
 }

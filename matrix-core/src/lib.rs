@@ -21,6 +21,9 @@
 
 mod backoff;
 mod batch;
+mod contents;
+mod copy;
+mod digest;
 mod dispatcher;
 mod effect;
 mod encrypted;
@@ -63,6 +66,9 @@ pub use self::{
         InboxRetry, LastSeen, Membership, NewInboxEntry, NewParkedEvent, Owner, ParkedEvent,
         RoomFacts, Stale, ValueChange, ValueKey,
     },
+    contents::{Contents, Counted, Page, Place, Record},
+    copy::{Copied, CopyError, copy},
+    digest::Digest,
     effect::Effects,
     engine::{Engine, EngineError, EngineHandle, Parts},
     error::{StoreError, StoreErrorKind, chain},

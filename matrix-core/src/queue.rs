@@ -98,6 +98,12 @@ pub trait OutboundQueue: fmt::Debug + Send + Sync + 'static {
         after: OutcomeCursor,
         limit: usize,
     ) -> Result<Vec<Outcome>, StoreError>;
+
+    /// Waits until another process may have made rows claimable; for ever where the store
+    /// cannot know. What happens while nobody waits is told to the next who does.
+    ///
+    /// It only hastens: whoever sends also looks by itself, every few seconds.
+    async fn changed(&self);
 }
 
 /// Asks for rows to send.

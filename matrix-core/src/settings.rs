@@ -38,6 +38,9 @@ pub struct Settings {
     /// in up to so many joined rooms; 0 for never. It costs one request for all, and one
     /// for each room in which something happened meanwhile.
     pub checked_rooms: usize,
+    /// How long an engine that stopped without a word keeps its account from another. A
+    /// running one says four times as often that it is there.
+    pub lease_ttl: Duration,
     /// How long an event is remembered as handled.
     pub marks_ttl: Duration,
     /// How many events are remembered as handled, at most.
@@ -100,6 +103,7 @@ impl Default for Settings {
             gap_rooms: 4,
             catch_up_age: DAY,
             checked_rooms: 2_000,
+            lease_ttl: Duration::from_secs(60),
             marks_ttl: 30 * DAY,
             marks_max: 1_000_000,
             records_ttl: 30 * DAY,

@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     outages: AtomicU64,
     /// Whether the source answers, as far as is known.
     is_source_up: AtomicBool,
+    /// Whether another engine follows the account's rooms, and this one only sends.
+    stands_by: AtomicBool,
 }
 
 impl Shared {
@@ -80,6 +82,7 @@ impl Shared {
             resumed,
             outages: AtomicU64::new(0),
             is_source_up: AtomicBool::new(false),
+            stands_by: AtomicBool::new(false),
         }
     }
 
@@ -118,6 +121,23 @@ impl Shared {
 
     pub(crate) fn is_source_up(&self) -> bool {
         self.is_source_up.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stands_by(&self) -> bool {
+        self.stands_by.load(Ordering::Acquire)
+    }
+
+    /// Another engine follows the account's rooms.
+    pub(crate) fn stand_by(&self) {
+        self.stands_by.store(true, Ordering::Release);
+    }
+
+    /// This engine follows the account's rooms from now on. What it has learned about
+    /// them meanwhile may be out of date.
+    pub(crate) fn take_over(&self) {
+        if self.stands_by.swap(false, Ordering::AcqRel) {
+            self.note_outage();
+        }
     }
 
     pub(crate) fn set_source_up(&self, is_up: bool) {

@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use matrix_bridge_core::{
-    Account, Batch, Checkpoint, CommitOutcome, Fence, HostLink, InboxEntry, InboxLane, LeaseName,
-    LeaseOutcome, LeaseRequest, Membership, ParkedEvent, ParkedEventId, PruneLimits, Pruned,
-    RoomFacts, SourceId, StateStore, StoreError, ValueKey,
+    Account, Batch, Checkpoint, CommitOutcome, Digest, Fence, HostLink, InboxEntry, InboxLane,
+    LeaseName, LeaseOutcome, LeaseRequest, Membership, ParkedEvent, ParkedEventId, PruneLimits,
+    Pruned, RoomFacts, SourceId, StateStore, StoreError, ValueKey,
     ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId},
 };
 
 use crate::{
-    SqliteStore,
-    marks::{self, Digest},
+    SqliteStore, marks,
     tables::{commit, inbox, lease, link, parked, prune, room, source, value},
     writer::Work,
 };

@@ -19,7 +19,8 @@ use crate::{
 const MAX_ROOMS: usize = 10_000;
 
 /// Asks about a room's encryption before the first message into it, after every start
-/// and every outage of the source; from then on the source tells.
+/// and every outage of the source; from then on the source tells. An engine that stands
+/// by has no source that would tell it: it asks before every message.
 #[derive(Debug, Default)]
 pub(super) struct EncryptionGate {
     /// By room: at which outage it was read, and what it said.
@@ -80,6 +81,7 @@ impl EncryptionGate {
         let outage = shared.outages();
         if let Some((at, is_encrypted)) = self.read(room)
             && at == outage
+            && !shared.stands_by()
         {
             return Ok(is_encrypted);
         }

@@ -40,7 +40,7 @@ use crate::{
     StoreErrorKind, Timestamp, Verdict, chain, shared::Shared, time::Moment,
 };
 
-/// Other processes enqueue too, and tell nobody: look at least this often.
+/// Other processes enqueue too, and not every store hears of it: look at least this often.
 const POLL: Duration = Duration::from_secs(5);
 
 /// What the lanes of one dispatcher share.
@@ -148,6 +148,7 @@ impl Dispatcher {
                 // A lane that ended makes room for another.
                 Some(ended) = self.lanes.join_next() => self.ended(ended),
                 () = shared.enqueued.notified() => {}
+                () = shared.store.changed() => {}
                 Ok(()) = resumed.changed() => self.resume(),
                 () = shared.clock.sleep(wait) => {}
             }

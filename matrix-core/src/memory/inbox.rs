@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruma::{OwnedRoomId, RoomId};
 
 use crate::{
-    Account, GapFill, InboxEntry, InboxId, InboxItem, InboxLane, InboxRetry, NewInboxEntry,
+    Account, GapFill, InboxEntry, InboxId, InboxItem, InboxLane, InboxRetry, NewInboxEntry, Record,
 };
 
 /// The inboxes of all accounts.
@@ -123,6 +123,41 @@ impl Inbox {
             })
         };
         later.filter_map(lane).take(limit).collect()
+    }
+
+    pub(super) const fn last_id(&self) -> InboxId {
+        self.last_id
+    }
+
+    pub(super) const fn set_last_id(&mut self, id: InboxId) {
+        self.last_id = id;
+    }
+
+    /// All entries, those of a room in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = Record> {
+        let of_room = move |((account, _), places): (&(Account, _), &BTreeSet<Place>)| {
+            let places: Vec<_> = (0..).zip(places.iter().copied()).collect();
+            let account = account.clone();
+            places.into_iter().filter_map(move |(place, (_, id))| {
+                Some(Record::Inbox {
+                    account: account.clone(),
+                    place,
+                    entry: InboxEntry {
+                        id,
+                        entry: self.entries.get(&id)?.entry.clone(),
+                    },
+                })
+            })
+        };
+        self.rooms.iter().flat_map(of_room)
+    }
+
+    /// Takes in an entry that has an id already, behind those of its room.
+    pub(super) fn restore(&mut self, account: Account, place: u64, entry: InboxEntry) {
+        let InboxEntry { id, entry } = entry;
+        // Below the place of every new one.
+        let order = place.cast_signed().saturating_add(i64::MIN / 2);
+        self.insert_as(id, account, order, entry);
     }
 
     fn insert(&mut self, account: Account, order: i64, entry: NewInboxEntry) {

@@ -56,6 +56,17 @@ impl Leases {
         }
     }
 
+    /// The last number of each lease.
+    pub(super) fn fences(&self) -> impl Iterator<Item = (&LeaseName, Fence)> {
+        self.0.iter().map(|(name, lease)| (name, lease.fence))
+    }
+
+    /// A lease that was held under `fence` and is let go.
+    pub(super) fn restore(&mut self, name: LeaseName, fence: Fence) {
+        let holder = None;
+        self.0.insert(name, Lease { fence, holder });
+    }
+
     /// Whether it is held under that number. One that ran out is held until somebody
     /// takes it over: nobody else can have acted under it.
     pub(super) fn is_held(&self, name: &LeaseName, fence: Fence) -> bool {

@@ -1,10 +1,8 @@
 //! Which events will not be handled again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ruma::OwnedEventId;
-
-use crate::{Account, Timestamp};
+use crate::{Digest, Timestamp};
 
 /// How many marks one call removes at most.
 const PRUNED_AT_ONCE: u64 = 100_000;
@@ -12,7 +10,7 @@ const PRUNED_AT_ONCE: u64 = 100_000;
 /// The marks of all accounts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
-    set: BTreeMap<(Account, OwnedEventId), Mark>,
+    set: BTreeMap<Digest, Mark>,
     last_place: u64,
 }
 
@@ -24,25 +22,32 @@ struct Mark {
 }
 
 impl Marks {
-    pub(super) fn has(&self, account: &Account, event: &OwnedEventId) -> bool {
-        self.set.contains_key(&(account.clone(), event.clone()))
+    pub(super) fn has(&self, event: &Digest) -> bool {
+        self.set.contains_key(event)
+    }
+
+    /// All marks, in the order in which they were set.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Digest, Timestamp)> {
+        let mut all: Vec<_> = self.set.iter().collect();
+        all.sort_by_key(|(_, mark)| mark.place);
+        all.into_iter().map(|(event, mark)| (*event, mark.at))
     }
 
     /// A mark that is there keeps its age.
-    pub(super) fn set(&mut self, account: Account, event: OwnedEventId, at: Timestamp) {
+    pub(super) fn set(&mut self, event: Digest, at: Timestamp) {
         self.last_place += 1;
         let place = self.last_place;
         let mark = Mark { at, place };
-        self.set.entry((account, event)).or_insert(mark);
+        self.set.entry(event).or_insert(mark);
     }
 
     /// Removes the marks set before `before` and the oldest of those beyond `max`, except
-    /// where `is_kept`. Returns how many, and whether there are more.
+    /// those in `kept`. Returns how many, and whether there are more.
     pub(super) fn prune(
         &mut self,
         before: Timestamp,
         max: u64,
-        is_kept: impl Fn(&Account, &OwnedEventId) -> bool,
+        kept: &BTreeSet<Digest>,
     ) -> (u64, bool) {
         let total = self.len();
         if total <= max && self.set.values().all(|mark| mark.at >= before) {
@@ -51,15 +56,15 @@ impl Marks {
         let mut oldest_first: Vec<_> = self
             .set
             .iter()
-            .map(|(key, mark)| (mark.place, mark.at, key.clone()))
+            .map(|(event, mark)| (mark.place, mark.at, *event))
             .collect();
         oldest_first.sort();
-        for (_, at, key) in oldest_first {
-            if (at < before || self.len() > max) && !is_kept(&key.0, &key.1) {
+        for (_, at, event) in oldest_first {
+            if (at < before || self.len() > max) && !kept.contains(&event) {
                 if total - self.len() == PRUNED_AT_ONCE {
                     return (PRUNED_AT_ONCE, true);
                 }
-                self.set.remove(&key);
+                self.set.remove(&event);
             }
         }
         (total - self.len(), false)

@@ -1,5 +1,6 @@
 //! The reference store: what the contract means, in memory.
 
+mod contents;
 mod inbox;
 mod lease;
 mod mark;
@@ -73,6 +74,19 @@ impl MemoryStore {
 
     /// Runs one call, alone.
     fn call<T>(&self, doing: &str, run: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+        self.call_unfinished(doing, |state| match state.is_unfinished {
+            false => Ok(run(state)),
+            true => Err(StoreError::new(StoreErrorKind::Invalid, doing)
+                .with_source("a copy into this store was not finished; copy again")),
+        })?
+    }
+
+    /// The same, also while it is filled by a copy.
+    fn call_unfinished<T>(
+        &self,
+        doing: &str,
+        run: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, StoreError> {
         // A panic elsewhere cannot leave the state half changed: each call checks
         // everything first and then only writes.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,5 +279,9 @@ impl OutboundQueue for MemoryStore {
         self.call("reading outcomes", |state| {
             state.queue.outcomes.list(after, limit)
         })
+    }
+
+    async fn changed(&self) {
+        std::future::pending::<()>().await;
     }
 }

@@ -18,10 +18,8 @@ impl State {
             parked_events_max,
             parked_rows_max,
         } = limits;
-        let rooms = &self.rooms;
-        let (marks, has_more) = self.marks.prune(marks_before, marks_max, |account, event| {
-            rooms.is_last_seen(account, event)
-        });
+        let kept = self.rooms.last_seen();
+        let (marks, has_more) = self.marks.prune(marks_before, marks_max, &kept);
         let queue = &mut self.queue;
         queue.outcomes.prune(records_before, records_max);
         let is_sent = |state: &_| matches!(state, RowState::Sent { .. });

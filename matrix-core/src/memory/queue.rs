@@ -24,8 +24,8 @@ pub(super) struct Queue {
     pub(super) freed: BTreeMap<LaneId, Timestamp>,
     pub(super) outcomes: Outcomes,
     pub(super) links: Links,
-    last_row: RowId,
-    last_token: ClaimToken,
+    pub(super) last_row: RowId,
+    pub(super) last_token: ClaimToken,
 }
 
 /// A row with what only the store needs to know of it.

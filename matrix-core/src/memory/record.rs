@@ -9,9 +9,9 @@ use crate::{HostLink, Outcome, OutcomeCursor, OutcomeResult, RowKey, Timestamp};
 /// The outcomes, in the order in which they were written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcomes {
-    list: Vec<Outcome>,
+    pub(super) list: Vec<Outcome>,
     /// Never used again, also when outcomes are pruned: a host goes on reading from it.
-    last: OutcomeCursor,
+    pub(super) last: OutcomeCursor,
 }
 
 impl Outcomes {
@@ -56,6 +56,10 @@ impl Links {
         {
             self.events.remove(&former);
         }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (&HostLink, &OwnedEventId)> {
+        self.events.iter()
     }
 
     pub(super) fn event(&self, host: &HostLink) -> Option<OwnedEventId> {

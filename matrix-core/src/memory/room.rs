@@ -1,10 +1,13 @@
 //! What is known about rooms.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 
-use crate::{Account, Membership, RoomFacts};
+use crate::{Account, Digest, Membership, RoomFacts};
 
 /// The rooms of all accounts.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +54,20 @@ impl Rooms {
         self.of(account)
             .filter_map(|facts| facts.last_seen.as_ref())
             .any(|last| last.event_id == *event)
+    }
+
+    /// The last seen event of each room.
+    pub(super) fn last_seen(&self) -> BTreeSet<Digest> {
+        let last = |(account, facts): (&Account, &RoomFacts)| {
+            let last = facts.last_seen.as_ref()?;
+            Some(Digest::of(account, last.event_id.as_str()))
+        };
+        self.all().filter_map(last).collect()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Account, &RoomFacts)> {
+        let of = |(account, rooms)| BTreeMap::values(rooms).map(move |facts| (account, facts));
+        self.0.iter().flat_map(of)
     }
 
     fn of(&self, account: &Account) -> impl Iterator<Item = &RoomFacts> {

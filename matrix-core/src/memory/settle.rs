@@ -84,15 +84,15 @@ impl Queue {
         };
         entry.row.state = state;
         entry.settled = at;
-        if entry.blocks() {
-            let lane = entry.row.lane.clone();
-            self.blocking.entry(lane).or_default().insert(id);
-        }
-        if let Some(lane) = self.lanes.get_mut(&entry.row.lane) {
-            lane.remove(&id);
-            if lane.is_empty() {
-                self.lanes.remove(&entry.row.lane);
+        let (lane, blocks) = (entry.row.lane.clone(), entry.blocks());
+        if let Some(rows) = self.lanes.get_mut(&lane) {
+            rows.remove(&id);
+            if rows.is_empty() {
+                self.lanes.remove(&lane);
             }
+        }
+        if blocks {
+            self.block(lane, id);
         }
     }
 
@@ -125,6 +125,10 @@ impl Queue {
         let now = with.created;
         self.enqueue_as(id, NewRow { lane, ..with }, now);
         true
+    }
+
+    pub(super) fn block(&mut self, lane: LaneId, id: RowId) {
+        self.blocking.entry(lane).or_default().insert(id);
     }
 
     fn unblock(&mut self, id: RowId) {

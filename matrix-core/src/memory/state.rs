@@ -7,22 +7,24 @@ use ruma::OwnedEventId;
 
 use super::{inbox::Inbox, lease::Leases, mark::Marks, queue::Queue, room::Rooms};
 use crate::{
-    Account, Advance, Batch, Checkpoint, CommitOutcome, NewParkedEvent, ParkedEvent, ParkedEventId,
-    SourceId, Stale, ValueKey,
+    Account, Advance, Batch, Checkpoint, CommitOutcome, Digest, NewParkedEvent, ParkedEvent,
+    ParkedEventId, SourceId, Stale, ValueKey,
 };
 
 /// The contents of the store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    sources: BTreeMap<SourceId, Checkpoint>,
+    pub(super) sources: BTreeMap<SourceId, Checkpoint>,
     pub(super) marks: Marks,
     pub(super) rooms: Rooms,
     pub(super) inbox: Inbox,
     pub(super) parked: BTreeMap<ParkedEventId, (Account, NewParkedEvent)>,
-    last_parked: ParkedEventId,
-    values: BTreeMap<ValueKey, Bytes>,
+    pub(super) last_parked: ParkedEventId,
+    pub(super) values: BTreeMap<ValueKey, Bytes>,
     pub(super) leases: Leases,
     pub(super) queue: Queue,
+    /// Whether a copy into it was begun and not ended.
+    pub(super) is_unfinished: bool,
 }
 
 impl State {
@@ -32,7 +34,8 @@ impl State {
 
     /// A room's last seen event counts as seen even if its mark was never written.
     pub(super) fn is_seen(&self, account: &Account, event: &OwnedEventId) -> bool {
-        self.marks.has(account, event) || self.rooms.is_last_seen(account, event)
+        self.marks.has(&Digest::of(account, event.as_str()))
+            || self.rooms.is_last_seen(account, event)
     }
 
     pub(super) fn parked_events(
@@ -122,7 +125,7 @@ impl State {
             self.advance(advance);
         }
         for mark in marks {
-            self.marks.set(account.clone(), mark, now);
+            self.marks.set(Digest::of(&account, mark.as_str()), now);
         }
         for row in rows {
             self.queue.enqueue(row, now);

@@ -3,7 +3,6 @@
 //! There is one engine per file, so its memory is right as long as it changes after
 //! each commit. About 32 bytes per mark, where a row per event would take 200.
 
-mod digest;
 mod segment;
 
 use std::{
@@ -11,10 +10,9 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-pub(crate) use self::{
-    digest::Digest,
-    segment::{PRUNED_AT_ONCE, append, load, prune, scan},
-};
+use matrix_bridge_core::Digest;
+
+pub(crate) use self::segment::{PRUNED_AT_ONCE, append, load, prune, scan};
 
 #[expect(
     clippy::disallowed_types,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use matrix_bridge_core::{Account, Timestamp};
+use matrix_bridge_core::{Account, Digest, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Digest, Marks, Staged};
+use super::{Marks, Staged};
 use crate::{
     fault::{Fault, Reason},
     fields::{Fields, time},

@@ -1,16 +1,11 @@
 //! One batch: all of it, or nothing.
 
 use matrix_bridge_core::{
-    Account, Batch, CommitOutcome, RoomFacts, Stale, Timestamp, ruma::OwnedEventId,
+    Account, Batch, CommitOutcome, Digest, RoomFacts, Stale, Timestamp, ruma::OwnedEventId,
 };
 
 use super::{inbox, lease, parked, room, source, value};
-use crate::{
-    fault::Fault,
-    marks::{self, Digest},
-    outbox,
-    writer::Work,
-};
+use crate::{fault::Fault, marks, outbox, writer::Work};
 
 pub(crate) fn commit(work: &mut Work<'_>, batch: Batch) -> Result<CommitOutcome, Fault> {
     if let Some(stale) = why_stale(work, &batch)? {

@@ -179,13 +179,12 @@ fn is_known_unwritten(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use matrix_bridge_core::StoreError;
+    use matrix_bridge_core::{Digest, StoreError};
     use tokio::sync::oneshot::Receiver;
 
     use super::*;
     use crate::{
         fault::{Fault, Reason},
-        marks::Digest,
         writer::Call,
     };
 

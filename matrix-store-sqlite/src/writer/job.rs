@@ -1,13 +1,13 @@
 //! One call that writes, on its way through the writer.
 
-use matrix_bridge_core::{StoreError, StoreErrorKind};
+use matrix_bridge_core::{Digest, StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::group::Ending;
 use crate::{
     fault::Fault,
-    marks::{Digest, Marks, Staged},
+    marks::{Marks, Staged},
 };
 
 /// What a job works on: the connection, in a transaction, and the marks.

@@ -292,4 +292,8 @@ impl<F: Fault> OutboundQueue for BrokenStore<F> {
         let outcomes = self.inner.outcomes(after, limit).await?;
         Ok(self.fault.outcomes(outcomes))
     }
+
+    async fn changed(&self) {
+        self.inner.changed().await;
+    }
 }

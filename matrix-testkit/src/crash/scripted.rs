@@ -247,4 +247,8 @@ impl<S: StoreScript> OutboundQueue for ScriptedStore<S> {
         let call = self.inner.outcomes(after, limit);
         self.call("reading outcomes", call).await
     }
+
+    async fn changed(&self) {
+        self.inner.changed().await;
+    }
 }

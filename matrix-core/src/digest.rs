@@ -1,17 +1,24 @@
-//! Marks are kept by digest: an id may be 255 bytes, a digest is 16.
+//! Stores keep marks by digest: an id may be 255 bytes, a digest is 16.
 
-use matrix_bridge_core::Account;
 use sha2::{Digest as _, Sha256};
+
+use crate::Account;
 
 /// The first 16 bytes of the SHA-256 of an account and an id. Not even somebody who
 /// chooses event ids finds two with one digest in less than 2^64 tries.
+///
+/// All stores keep marks by it, so that they can be [copied](crate::copy) from one to
+/// another.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Digest([u8; Self::LEN]);
+pub struct Digest([u8; Self::LEN]);
 
 impl Digest {
-    pub(crate) const LEN: usize = 16;
+    /// How many bytes it has.
+    pub const LEN: usize = 16;
 
-    pub(crate) fn of(account: &Account, id: &str) -> Self {
+    /// The digest of an event, or of another thing with an id, of `account`.
+    #[must_use]
+    pub fn of(account: &Account, id: &str) -> Self {
         let account = account.as_str().as_bytes();
         let mut sha = Sha256::new();
         // With its length: no account and id can pass for another pair.
@@ -24,11 +31,15 @@ impl Digest {
         Self(first)
     }
 
-    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+    /// The digest that was stored as these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+    /// The bytes to store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 }
