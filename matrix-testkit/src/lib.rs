@@ -7,6 +7,7 @@
 //!   are wrong on purpose and must not, [`crash`] one that fails at a chosen call.
 //! - [`synapse`] and [`person`]: a pinned Synapse on loopback, and people played by
 //!   another client library; both need Python 3.
+//! - `postgres`: a PostgreSQL on loopback, installed if need be.
 //!
 //! It is a dev-dependency, and its interface may change with any release.
 
@@ -15,6 +16,9 @@ pub mod conformance;
 pub mod crash;
 pub mod homeserver;
 pub mod person;
+mod port;
+#[cfg(unix)]
+pub mod postgres;
 pub mod python;
 pub mod synapse;
 mod tail;

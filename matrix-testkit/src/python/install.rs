@@ -16,6 +16,7 @@ type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 const PYTHON: &str = "python3";
 /// Asks any Python, however old, for its version.
 const ASK_VERSION: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+const ASK_PACKAGES: &str = "import sysconfig; print(sysconfig.get_path('platlib'))";
 const OLDEST: [u32; 2] = [3, 10];
 /// For a command that downloads; one that hangs must not hang the test run.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
@@ -98,6 +99,42 @@ pub(super) async fn prepare(folder: &Path, progress: Progress<'_>) -> Result<Pat
     fs::write(&marker, PINS.join("\n")).map_err(PythonError::io("write", marker))?;
     progress("the Python packages are ready");
     Ok(python)
+}
+
+/// Installs a package into the environment of that interpreter; returns the folder that packages are in.
+pub(super) async fn add(
+    python: &Path,
+    pin: &str,
+    progress: Progress<'_>,
+) -> Result<PathBuf, PythonError> {
+    let venv = python.ancestors().nth(2).unwrap_or(python);
+    let _lock = lock::take(&beside(venv, "lock"), progress).await?;
+    let packages = packages(python).await?;
+    let marker = beside(venv, pin);
+    if marker.is_file() {
+        return Ok(packages);
+    }
+    progress(&format!("installing {pin} from PyPI"));
+    let log = beside(venv, "log");
+    for way in &WAYS {
+        let command = [way.pip, &["install", "--no-input", pin]].concat();
+        if run_all(&[&command], venv, &log).await? {
+            fs::write(&marker, pin).map_err(PythonError::io("write", marker))?;
+            return Ok(packages);
+        }
+    }
+    Err(PythonError::Pip {
+        tail: tail_of(&log, TAIL_LINES),
+        log,
+    })
+}
+
+async fn packages(python: &Path) -> Result<PathBuf, PythonError> {
+    let mut command = Command::new(python);
+    command.args(["-c", ASK_PACKAGES]);
+    let output = command.output().await.map_err(PythonError::Missing)?;
+    let folder = String::from_utf8_lossy(&output.stdout);
+    Ok(PathBuf::from(folder.trim()))
 }
 
 /// The path of the environment with another ending; its own dots are part of version numbers.

@@ -38,6 +38,19 @@ impl PythonEnvironment {
         Ok(Self { python })
     }
 
+    /// Installs one more package, in pip's words, unless it is there; returns the folder that packages are in.
+    ///
+    /// # Errors
+    ///
+    /// When pip fails.
+    pub async fn add(
+        &self,
+        pin: &str,
+        progress: impl Fn(&str) + Send + Sync,
+    ) -> Result<PathBuf, PythonError> {
+        install::add(&self.python, pin, &progress).await
+    }
+
     /// An interpreter that has [`PINS`] already, for instance one that another process prepared.
     #[must_use]
     pub fn at(python: impl Into<PathBuf>) -> Self {

@@ -1,4 +1,3 @@
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
 use super::access_log::{self, AccessLogLine};
@@ -7,6 +6,7 @@ use super::config::SynapseConfig;
 use super::error::SynapseError;
 use super::files::Files;
 use super::process::Process;
+use crate::port;
 
 /// How often a port that was free a moment ago may turn out to be taken.
 const PORT_ATTEMPTS: usize = 3;
@@ -33,7 +33,8 @@ impl Synapse {
         let files = Files::in_folder(folder).map_err(SynapseError::io("create", folder))?;
         let mut attempt = 1;
         loop {
-            let port = config.port.map_or_else(free_port, Ok)?;
+            let port = config.port.map_or_else(port::free, Ok);
+            let port = port.map_err(SynapseError::NoPort)?;
             match Process::start(&config, &files, port).await {
                 Ok(process) => {
                     let base_url = format!("http://127.0.0.1:{port}");
@@ -144,9 +145,4 @@ impl Synapse {
         self.process = Some(Process::start(&self.config, &self.files, self.port).await?);
         Ok(())
     }
-}
-
-fn free_port() -> Result<u16, SynapseError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(SynapseError::NoPort)?;
-    Ok(listener.local_addr().map_err(SynapseError::NoPort)?.port())
 }

@@ -1,0 +1,4 @@
+//! The PostgreSQL store against a real server.
+
+mod conformance;
+mod place;

@@ -1,0 +1,35 @@
+use std::path::PathBuf;
+
+use super::binaries::Binaries;
+
+/// How a [`Postgres`](super::Postgres) is set up.
+///
+/// Always: loopback only, everybody trusted, and a commit that was answered survives a kill of the server, but
+/// not a loss of power, which no test causes; [`setting`](Self::setting) `fsync` to `on` changes that.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    pub(super) binaries: Binaries,
+    pub(super) folder: PathBuf,
+    pub(super) settings: Vec<(String, String)>,
+}
+
+impl PostgresConfig {
+    /// A server whose files are all in `folder`, which is made if need be.
+    ///
+    /// A folder that was used before brings its databases along; use a new one for an empty server.
+    #[must_use]
+    pub fn new(binaries: &Binaries, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            binaries: binaries.clone(),
+            folder: folder.into(),
+            settings: Vec::new(),
+        }
+    }
+
+    /// Sets a parameter of the server's; the last of a name wins.
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+}
