@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `client` | yes | `Bot`, `Client` and the homeserver's client API |
 //! | `sqlite` | yes | `SqliteStore` |
+//! | `postgres` | no | `PostgresStore` |
 //! | `backoff` | no | `RetryPolicy` for `backoff::ExponentialBackoff` |
 //!
 //! Start with `Bot`; what a handler sees and returns is in [`Event`] and [`Effects`],
@@ -20,6 +21,11 @@ pub use matrix_bridge_client::*;
 #[cfg(feature = "sqlite")]
 pub use matrix_bridge_store_sqlite::{
     BackupError, OpenError, SqliteConfig, SqliteStore, Synchronous,
+};
+
+#[cfg(feature = "postgres")]
+pub use matrix_bridge_store_postgres::{
+    LeaseClock, OpenError as PostgresOpenError, PostgresConfig, PostgresStore,
 };
 
 /// The README's example, compiled.

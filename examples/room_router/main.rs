@@ -7,7 +7,7 @@
 //!    code 2, before anything is started.
 //! 2. `run` puts the parts together: signals, HTTP, the store, the connection, the bot.
 //! 3. `rooms` turns the listed rooms into the bot's policy and keeps it up to date.
-//! 4. `commands` is what the bot answers.
+//! 4. `commands` is what the bot answers; `store` is where it keeps what it knows.
 //! 5. `report` and `parked` are for the person who looks after it.
 
 mod args;
@@ -22,6 +22,7 @@ mod report;
 mod rooms;
 mod run;
 mod signals;
+mod store;
 
 use std::{
     env,
@@ -32,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use matrix_bridge::{BackupError, EngineError, OpenError, chain};
+use matrix_bridge::{EngineError, chain};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use self::{
@@ -75,18 +76,6 @@ impl From<ArgsError> for Fatal {
     }
 }
 
-impl From<OpenError> for Fatal {
-    fn from(error: OpenError) -> Self {
-        Self::Refused(format!("store: {}", chain(&error)))
-    }
-}
-
-impl From<BackupError> for Fatal {
-    fn from(error: BackupError) -> Self {
-        Self::Refused(format!("backup: {}", chain(&error)))
-    }
-}
-
 impl From<EngineError> for Fatal {
     fn from(error: EngineError) -> Self {
         Self::Failed(chain(&error))
@@ -113,16 +102,16 @@ fn perform(args: &Args) -> Result<(), Fatal> {
     match &args.task {
         Task::Run => start(args),
         Task::ShadowReport => {
-            let (path, _) = for_report(false)?;
-            in_runtime(report::print_shadow(path))
+            let (place, _) = for_report(false)?;
+            in_runtime(report::print_shadow(place))
         }
         Task::Parked(ask) => {
-            let (path, user) = for_report(ask.names_events())?;
-            in_runtime(parked::perform(ask, path, user))
+            let (place, user) = for_report(ask.names_events())?;
+            in_runtime(parked::perform(ask, place, user))
         }
         Task::Backup(to) => {
-            let (path, _) = for_report(false)?;
-            in_runtime(report::back_up(path, to))
+            let (place, _) = for_report(false)?;
+            in_runtime(async { place.back_up(to).await })
         }
         Task::Help => out::print_text(args::HELP),
         Task::Version => out::print_text(&format!("room_router {}\n", env!("CARGO_PKG_VERSION"))),

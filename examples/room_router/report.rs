@@ -1,13 +1,9 @@
 //! Rows and events as a person reads them, and what shadow mode recorded.
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, BufWriter, Write};
 
 use matrix_bridge::{
-    Action, ListState, OutboundQueue as _, ParkedEvent, Row, RowId, RowState, SqliteConfig,
-    SqliteStore, Target, Timestamp,
+    Action, ListState, ParkedEvent, Row, RowId, RowState, Store, Target, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -16,20 +12,21 @@ use super::{
     Fatal,
     out::{Stopped, finished, flush, line},
     parked::{Name, text},
+    store::StorePlace,
 };
 
 /// So many rows or events are held at once.
 pub(crate) const PAGE: usize = 500;
 
 /// What shadow mode recorded, on stdout.
-pub(crate) async fn print_shadow(path: PathBuf) -> Result<(), Fatal> {
-    let store = SqliteConfig::new(path).open_reader()?;
+pub(crate) async fn print_shadow(place: StorePlace) -> Result<(), Fatal> {
+    let store = place.open_reader().await?;
     let mut out = BufWriter::new(io::stdout());
-    let result = shadow_rows(&store, &mut out).await;
+    let result = shadow_rows(&*store, &mut out).await;
     finished(result.and_then(|()| flush(&mut out)))
 }
 
-async fn shadow_rows(store: &SqliteStore, out: &mut (impl Write + Send)) -> Result<(), Stopped> {
+async fn shadow_rows(store: &dyn Store, out: &mut (impl Write + Send)) -> Result<(), Stopped> {
     let mut after: Option<RowId> = None;
     loop {
         let page = store.list(ListState::Shadow, after, PAGE).await?;
@@ -41,13 +38,6 @@ async fn shadow_rows(store: &SqliteStore, out: &mut (impl Write + Send)) -> Resu
             line(out, &RowLine::of(row))?;
         }
     }
-}
-
-/// A copy of the store, beside the bot that runs.
-pub(crate) async fn back_up(path: PathBuf, to: &Path) -> Result<(), Fatal> {
-    let store = SqliteConfig::new(path).open_reader()?;
-    store.back_up(to).await?;
-    Ok(())
 }
 
 /// A row of the outbox.

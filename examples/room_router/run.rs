@@ -2,10 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use matrix_bridge::{
-    Bot, Client, HealthBoard, OpenError, Settings, SqliteConfig, SqliteStore, StateStore as _,
-    chain,
-};
+use matrix_bridge::{Bot, Client, HealthBoard, Settings, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +14,7 @@ use super::{
     reload::Reload,
     rooms::{self, Allowlist},
     signals::{Signal, Signals},
+    store,
 };
 
 /// Whoever sends SIGTERM sends SIGKILL soon after; what is not done by then is done after
@@ -80,7 +78,8 @@ async fn work(
     let health = HealthBoard::default();
     // Who else holds it, or what is wrong with it, must be told even while the homeserver
     // is away. A new one is made only when it is sure whose it is.
-    let store = open_existing(&config).await?;
+    let place = &config.state_store;
+    let store = place.open_existing(config.takeover).await?;
     let address = match &config.listen {
         Some(listen) => Some(http::serve(listen, health.clone()).await?),
         None => None,
@@ -96,14 +95,14 @@ async fn work(
         Some(Ok(client)) => client,
         ended => {
             if let Some(store) = store {
-                close(&store).await;
+                store::close(&*store).await;
             }
             return ended.map_or(Ok(()), |error| error.map(drop));
         }
     };
     let store = match store {
         Some(store) => store,
-        None => open(&config).await?,
+        None => place.open(config.takeover).await?,
     };
     let device = client.who_am_i().device.map(|device| device.to_string());
     tracing::info!(
@@ -114,7 +113,7 @@ async fn work(
     );
     announce(address);
     let result = follow(&config, client, store.clone(), health, wishes, stop).await;
-    close(&store).await;
+    store::close(&*store).await;
     result
 }
 
@@ -153,7 +152,7 @@ fn announce(address: Option<SocketAddr>) {
 async fn follow(
     config: &Config,
     client: Client,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     health: HealthBoard,
     wishes: watch::Receiver<Live>,
     stop: CancellationToken,
@@ -190,35 +189,9 @@ fn settings(config: &Config) -> Settings {
         grace: config.grace,
         marks_ttl: config.dedupe_ttl,
         marks_max: config.dedupe_max,
+        lease_ttl: config.takeover,
         // The slowest command must not be given up.
         handler_timeout: commands::SLOWEST + Duration::from_secs(60),
         ..Settings::default()
-    }
-}
-
-/// The store, if its file is there. Otherwise it is only looked whether one could be.
-async fn open_existing(config: &Config) -> Result<Option<Arc<SqliteStore>>, Fatal> {
-    if config.state_store.exists() {
-        return open(config).await.map(Some);
-    }
-    match SqliteConfig::new(&config.state_store).open_reader() {
-        Ok(_) | Err(OpenError::Missing { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn open(config: &Config) -> Result<Arc<SqliteStore>, Fatal> {
-    let store = SqliteConfig::new(&config.state_store);
-    // A large store takes a moment, in which health is still to be served.
-    let opened = tokio::task::spawn_blocking(move || store.open_engine()).await;
-    match opened {
-        Ok(store) => Ok(Arc::new(store?)),
-        Err(error) => Err(Fatal::failed("opening the store", &error)),
-    }
-}
-
-async fn close(store: &SqliteStore) {
-    if let Err(error) = store.close().await {
-        tracing::warn!("closing the store: {}", chain(&error));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::router::Router;
 
@@ -21,6 +22,7 @@ pub struct Setup {
     /// Whether the token's file holds a session.
     is_session: bool,
     store: PathBuf,
+    takeover: Option<Duration>,
 }
 
 impl Setup {
@@ -38,6 +40,7 @@ impl Setup {
             token: folder.join("router.token"),
             is_session: false,
             store: folder.join("router.db"),
+            takeover: None,
         };
         setup.write_token(token);
         setup
@@ -79,7 +82,14 @@ impl Setup {
         self
     }
 
-    /// Another store, empty at first.
+    /// How long it keeps its work from others on the same store when it is gone.
+    #[must_use]
+    pub fn takeover(mut self, span: Duration) -> Self {
+        self.takeover = Some(span);
+        self
+    }
+
+    /// Another store, empty at first: a file, or the address of a database.
     #[must_use]
     pub fn store(mut self, path: PathBuf) -> Self {
         self.store = path;
@@ -133,11 +143,13 @@ impl Setup {
         } else {
             "access_token_file"
         };
+        let takeover = self.takeover.unwrap_or(Duration::from_secs(15));
+        let takeover = format!("{}s", takeover.as_secs());
         let mut text = format!(
             "[matrix]\nhomeserver_url = {:?}\nuser_id = {:?}\n{} = {:?}\n\
-             state_store = {:?}\nmode = {:?}\n\n[matrix.join]\npolicy = {:?}\n\n\
+             state_store = {:?}\ntakeover = {:?}\nmode = {:?}\n\n[matrix.join]\npolicy = {:?}\n\n\
              [http]\nlisten = \"127.0.0.1:0\"\n",
-            self.homeserver, self.user, key, self.token, self.store, self.mode, self.join
+            self.homeserver, self.user, key, self.token, self.store, takeover, self.mode, self.join
         );
         if let Some(count) = self.history {
             write!(text, "\n[matrix.first_sync]\nhistory = {count}\n").unwrap();

@@ -49,6 +49,7 @@
 //! them, which is stored as `␀0`. JSON is kept as bytes: `convert_from(raw, 'UTF8')`.
 
 mod config;
+mod contents;
 mod fault;
 mod fields;
 mod listen;

@@ -27,7 +27,10 @@ const REJOIN: &str = "\
 const GONE: &str = "\
     DELETE FROM worker WHERE id IN ( \
         SELECT id FROM worker WHERE until <= ms() FOR UPDATE SKIP LOCKED) RETURNING id";
-const LEAVE: &str = "DELETE FROM worker WHERE id = $1";
+/// Where claims are left, nobody says any more that we are there, and others free them.
+const LEAVE: &str = "\
+    DELETE FROM worker WHERE id = $1 \
+    AND NOT EXISTS (SELECT 1 FROM lane WHERE worker = $1 AND token IS NOT NULL)";
 const OTHERS: &str = "SELECT count(*) FROM worker WHERE id <> $1 AND until > ms()";
 const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 /// The numbers of each kind become one.
@@ -155,16 +158,13 @@ impl Worker {
         }
     }
 
-    /// Leaves, and frees what it has claimed.
+    /// Leaves; what it has claimed and not settled stays claimed for a while.
     pub(crate) async fn leave(&self, connections: &Connections) {
         let left = connections.call("leaving", |mut session| async move {
-            let tx = session.begin().await?;
-            tx.run(LEAVE, &[&self.id]).await?;
-            lane::end_claims(&tx, &[self.id]).await?;
-            tx.commit().await
+            session.write(LEAVE, &[&self.id]).await
         });
         if let Err(error) = left.await {
-            tracing::warn!("others wait for our claims to run out: {}", chain(&error));
+            tracing::debug!("others find out by themselves: {}", chain(&error));
         }
     }
 }

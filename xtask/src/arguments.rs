@@ -22,6 +22,8 @@ KILL-OPTION:
   --jobs N           how many rounds at once; 1 by default
   --synapse          against a real Synapse; otherwise against the testkit's homeserver
   --kill-homeserver  the same, and Synapse is killed once in each round
+  --pair             two bots on one PostgreSQL, one of which is killed every few seconds
+  --seconds N        how long that lasts; 120 by default
 
 SIM-OPTION:
   --seeds N      how many seeds; 100 by default
@@ -99,6 +101,7 @@ fn parse_kill(mut arguments: impl Iterator<Item = String>) -> Result<Order, Stri
         seed: None,
         jobs: 1,
         against: Against::Testkit,
+        seconds: 120,
     };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -108,6 +111,8 @@ fn parse_kill(mut arguments: impl Iterator<Item = String>) -> Result<Order, Stri
             "--synapse" if wanted.against == Against::MortalSynapse => {}
             "--synapse" => wanted.against = Against::Synapse,
             "--kill-homeserver" => wanted.against = Against::MortalSynapse,
+            "--pair" => wanted.against = Against::Pair,
+            "--seconds" => wanted.seconds = number(&argument, arguments.next())?,
             other => return Err(format!("xtask: kill knows no `{other}`")),
         }
     }
@@ -161,6 +166,7 @@ mod tests {
                 seed,
                 jobs,
                 against,
+                seconds: 120,
             }))
         };
 

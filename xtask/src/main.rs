@@ -12,6 +12,7 @@ mod fuzz;
 mod kill;
 mod package;
 mod planted;
+mod postgres;
 mod quickstart;
 mod runner;
 mod sim;

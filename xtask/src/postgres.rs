@@ -1,17 +1,33 @@
 //! Tests against a real PostgreSQL: one server for the whole run.
 
+use std::time::Duration;
+
 use matrix_bridge_testkit::postgres::{Binaries, Postgres, PostgresConfig, SharedPostgres};
 
 use super::failure::Failure;
+use super::kill;
 use super::runner::{Shell, cargo, target};
 use super::synapse::{emptied, server};
+
+/// How long a pair of bots is killed.
+const KILLED_FOR: Duration = Duration::from_secs(20);
+
+/// With the features of the step that tests on Synapse, which needs it too.
+const BOT: &[&str] = &[
+    "build",
+    "--workspace",
+    "--example",
+    "room_router",
+    "--features",
+    "matrix-bridge/real-server,matrix-bridge/postgres",
+];
 
 /// Package and test target.
 const TARGETS: [(&str, &str); 1] = [("matrix-bridge-store-postgres", "it")];
 
 /// Runs the tests against one server, which is stopped afterwards.
 pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
-    let mut postgres = started(shell, "shared-postgres").await?;
+    let mut postgres = started(shell, "shared-postgres", &[]).await?;
     let mut results = Vec::new();
     for (package, target) in TARGETS {
         shell.say(&format!("testing {package}: {target}"));
@@ -24,20 +40,37 @@ pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
         results.push(shell.run(command).await);
     }
     results.push(postgres.stop().await.map_err(server));
+    results.push(shell.cargo(BOT).await);
+    results.push(pair(shell).await);
     Failure::all(results)
 }
 
-/// Starts a new server in that folder of the testkit's; installs one first if need be.
-pub(crate) async fn started(shell: &Shell, name: &str) -> Result<Postgres, Failure> {
+/// Two bots on one database are killed for a while.
+async fn pair(shell: &Shell) -> Result<(), Failure> {
+    if kill::pair(shell, None, KILLED_FOR).await? {
+        return Ok(());
+    }
+    let advice = "killing failed; `cargo xtask kill --pair --seed S` tries again";
+    Err(Failure::Findings(vec![advice.to_owned()]))
+}
+
+/// Starts a new server in that folder of the testkit's, with these parameters; installs one first if need be.
+pub(crate) async fn started(
+    shell: &Shell,
+    name: &str,
+    settings: &[(&str, &str)],
+) -> Result<Postgres, Failure> {
     let folder = target().join("testkit");
     let binaries = Binaries::find(&folder, |line| shell.say(line))
         .await
         .map_err(server)?;
     let data = emptied(folder.join(name))?;
     shell.say("starting PostgreSQL");
-    let postgres = Postgres::start(PostgresConfig::new(&binaries, data))
-        .await
-        .map_err(server)?;
+    let mut config = PostgresConfig::new(&binaries, data);
+    for (name, value) in settings {
+        config = config.setting(*name, *value);
+    }
+    let postgres = Postgres::start(config).await.map_err(server)?;
     shell.say(&format!("PostgreSQL runs at {}", postgres.url()));
     Ok(postgres)
 }

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::kill::{self, Place};
 use super::runner::{Shell, cargo};
-use super::{checks, package, quickstart, sim, synapse};
+use super::{checks, package, postgres, quickstart, sim, synapse};
 
 /// One thing that must hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,12 +18,13 @@ pub(crate) enum Step {
     Docs,
     Package,
     Quickstart,
+    Postgres,
     Synapse,
 }
 
 impl Step {
     /// In the order in which they run.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Fmt,
         Self::Rules,
         Self::Coexistence,
@@ -34,6 +35,7 @@ impl Step {
         Self::Docs,
         Self::Package,
         Self::Quickstart,
+        Self::Postgres,
         Self::Synapse,
     ];
 
@@ -53,6 +55,7 @@ impl Step {
             Self::Docs => "docs",
             Self::Package => "package",
             Self::Quickstart => "quickstart",
+            Self::Postgres => "postgres",
             Self::Synapse => "synapse",
         }
     }
@@ -73,6 +76,7 @@ impl Step {
             Self::Docs => "the documentation builds without warnings",
             Self::Package => "every crate can be packaged, and builds from its package",
             Self::Quickstart => "the quickstart example ends well and quickly",
+            Self::Postgres => "tests against a real database, with processes that are killed",
             Self::Synapse => "tests against a real homeserver, with people played by matrix-nio",
         }
     }
@@ -89,6 +93,7 @@ impl Step {
             Self::Docs => docs(shell).await,
             Self::Package => package::run(shell).await,
             Self::Quickstart => quickstart::run(shell).await,
+            Self::Postgres => postgres::run(shell).await,
             Self::Synapse => synapse::run(shell).await,
         }
     }

@@ -29,7 +29,7 @@ const BOT: &[&str] = &[
     "--example",
     "room_router",
     "--features",
-    "matrix-bridge/real-server",
+    "matrix-bridge/real-server,matrix-bridge/postgres",
 ];
 
 /// Runs the tests against one Synapse, and then kills the bot there a few times.
@@ -76,7 +76,7 @@ pub(crate) async fn started(
 }
 
 /// The folder without what an earlier run left in it.
-fn emptied(folder: PathBuf) -> Result<PathBuf, Failure> {
+pub(crate) fn emptied(folder: PathBuf) -> Result<PathBuf, Failure> {
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::file(folder)(error)),
         _ => Ok(folder),

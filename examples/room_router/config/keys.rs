@@ -31,6 +31,7 @@ pub(crate) const ACCESS_TOKEN_FILE: Key =
 pub(crate) const SESSION_FILE: Key = key("matrix.session_file", &["MATRIX_SESSION_FILE"]);
 pub(crate) const DEVICE_NAME: Key = key("matrix.device_name", &["MATRIX_DEVICE_NAME"]);
 pub(crate) const STATE_STORE: Key = key("matrix.state_store", &["MATRIX_STATE_STORE"]);
+pub(crate) const TAKEOVER: Key = key("matrix.takeover", &["MATRIX_TAKEOVER"]);
 pub(crate) const MODE: Key = key("matrix.mode", &["MATRIX_MODE"]);
 pub(crate) const GRACE: Key = key("matrix.grace", &["MATRIX_GRACE"]);
 pub(crate) const ROOMS: Key = key("matrix.rooms", &["MATRIX_ROOMS"]);
@@ -40,7 +41,7 @@ pub(crate) const DEDUPE_MAX: Key = key("matrix.dedupe.max_events", &["MATRIX_DED
 pub(crate) const HISTORY: Key = key("matrix.first_sync.history", &["MATRIX_FIRST_SYNC_HISTORY"]);
 pub(crate) const LISTEN: Key = key("http.listen", &["MATRIX_HTTP_LISTEN"]);
 
-const ALL: [&Key; 16] = [
+const ALL: [&Key; 17] = [
     &ENABLED,
     &HOMESERVER_URL,
     &USER_ID,
@@ -49,6 +50,7 @@ const ALL: [&Key; 16] = [
     &SESSION_FILE,
     &DEVICE_NAME,
     &STATE_STORE,
+    &TAKEOVER,
     &MODE,
     &GRACE,
     &ROOMS,

@@ -9,11 +9,7 @@ mod tests;
 mod token;
 mod value;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use matrix_bridge::{History, JoinPolicy, ruma::OwnedUserId};
 
@@ -24,6 +20,7 @@ pub(crate) use self::{
     sources::{Environment, environment},
     token::Token,
 };
+use super::store::StorePlace;
 
 /// A value, and where it stands, for mistakes that only show later.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,8 +44,10 @@ pub(crate) struct Config {
     pub(crate) token: Token,
     /// How logs call this bot.
     pub(crate) device_name: Option<String>,
-    /// The store's file.
-    pub(crate) state_store: PathBuf,
+    /// The store.
+    pub(crate) state_store: StorePlace,
+    /// How long a bot that died keeps its work from others on the same store.
+    pub(crate) takeover: Duration,
     /// How long a batch waits for its handlers.
     pub(crate) grace: Duration,
     /// How long an event is remembered as handled.
@@ -81,7 +80,7 @@ pub(crate) enum Loaded {
     Enabled(Box<Config>),
 }
 
-const STORE: &str = "the path of the store's file";
+const STORE: &str = "the path of the store's file, or postgres://user:password@host/database";
 
 /// Reads the configuration, whole, or the first mistake in it.
 pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
@@ -94,13 +93,13 @@ pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loa
     read(&sources).map(|config| Loaded::Enabled(Box::new(config)))
 }
 
-/// What a report needs: the store's path, and whose bot it is if that is told, or has
+/// What a report needs: the store, and whose bot it is if that is told, or has
 /// to be.
 pub(crate) fn load_for_report(
     path: Option<&Path>,
     environment: &Environment,
     needs_user: bool,
-) -> Result<(PathBuf, Option<OwnedUserId>), ConfigError> {
+) -> Result<(StorePlace, Option<OwnedUserId>), ConfigError> {
     let sources = Sources::read(path, environment)?;
     let user = match sources.get(&keys::USER_ID)? {
         Some(found) => Some(found.read_user(USER)?),
@@ -139,6 +138,10 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     if let (true, Some(found)) = (dedupe_ttl.is_zero(), get(&keys::DEDUPE_TTL)?) {
         return Err(found.wrong("a span longer than nothing"));
     }
+    let takeover = span(&keys::TAKEOVER, Duration::from_secs(15))?;
+    if let (true, Some(found)) = (takeover < Duration::from_secs(1), get(&keys::TAKEOVER)?) {
+        return Err(found.wrong("a span of a second or more"));
+    }
     let history = match get(&keys::HISTORY)? {
         // A sync holds no more events of a room than that.
         Some(found) => found.read_skip_or(1_000)?,
@@ -159,6 +162,7 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
             None => None,
         },
         state_store,
+        takeover,
         grace: span(&keys::GRACE, Duration::from_secs(1))?,
         dedupe_ttl,
         dedupe_max: get(&keys::DEDUPE_MAX)?.map_or(Ok(1_000_000), |found| found.read_positive())?,
@@ -167,12 +171,12 @@ fn read(sources: &Sources<'_>) -> Result<Config, ConfigError> {
     })
 }
 
-fn state_store(sources: &Sources<'_>) -> Result<PathBuf, ConfigError> {
+fn state_store(sources: &Sources<'_>) -> Result<StorePlace, ConfigError> {
     let key = &keys::STATE_STORE;
     let found = sources
         .get(key)?
         .ok_or_else(|| sources.missing(key, STORE))?;
-    found.read_path(STORE)
+    found.read_path(STORE).map(StorePlace::read)
 }
 
 const fn placed<T>(value: T, place: Place) -> Placed<T> {
@@ -189,6 +193,7 @@ impl Config {
             token,
             device_name,
             state_store,
+            takeover,
             grace,
             dedupe_ttl,
             dedupe_max,
@@ -205,6 +210,7 @@ impl Config {
             (keys::ACCESS_TOKEN, *token != new.token),
             (keys::DEVICE_NAME, *device_name != new.device_name),
             (keys::STATE_STORE, *state_store != new.state_store),
+            (keys::TAKEOVER, *takeover != new.takeover),
             (keys::GRACE, *grace != new.grace),
             (keys::DEDUPE_TTL, *dedupe_ttl != new.dedupe_ttl),
             (keys::DEDUPE_MAX, *dedupe_max != new.dedupe_max),

@@ -6,15 +6,10 @@ mod list;
 mod name;
 pub(crate) mod text;
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::io::{self, BufWriter, Write};
 
 use matrix_bridge::{
-    Account, Clock as _, Parked, ParkedEventId, ReplaceError, RowId, SqliteConfig, SystemClock,
-    ruma::OwnedUserId,
+    Account, Clock as _, Parked, ParkedEventId, ReplaceError, RowId, SystemClock, ruma::OwnedUserId,
 };
 use serde::Serialize;
 
@@ -27,17 +22,18 @@ use super::{
     Fatal,
     out::{Stopped, finished, flush, line},
     report::{EventLine, RowLine},
+    store::StorePlace,
 };
 
 /// Does what was asked for, and tells on stdout what was done. The bot may run beside it.
 pub(crate) async fn perform(
     ask: &Ask,
-    path: PathBuf,
+    place: StorePlace,
     user: Option<OwnedUserId>,
 ) -> Result<(), Fatal> {
-    let store = SqliteConfig::new(path).open_reader()?;
+    let store = place.open_reader().await?;
     let desk = Desk {
-        parked: Parked::new(Arc::new(store)),
+        parked: Parked::new(store),
         account: user.map(|user| Account::from(&*user)),
         out: BufWriter::new(io::stdout()),
     };

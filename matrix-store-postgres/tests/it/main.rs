@@ -1,4 +1,10 @@
 //! The PostgreSQL store against a real server.
 
 mod conformance;
+mod copying;
+mod crash;
+mod opening;
 mod place;
+mod processes;
+mod sample;
+mod trouble;

@@ -1,10 +1,15 @@
 //! Where the tests have their tables: in the server that the run shares, each in schemas of
-//! its own.
+//! its own, or in a server of a test's own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use matrix_bridge_store_postgres::{LeaseClock, PostgresConfig, PostgresStore};
-use matrix_bridge_testkit::postgres::SharedPostgres;
+use matrix_bridge_testkit::postgres::{
+    Binaries, Postgres, PostgresConfig as ServerConfig, SharedPostgres,
+};
 
 static PLACES: AtomicU64 = AtomicU64::new(0);
 
@@ -16,22 +21,17 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let nth = PLACES.fetch_add(1, Ordering::Relaxed);
-        let process = std::process::id();
-        Self {
-            prefix: format!("t{process}_{nth}"),
-        }
+        Self { prefix: unique() }
     }
 
     /// A store of that name, to be opened.
     pub(crate) fn config(&self, name: &str) -> PostgresConfig {
-        let shared = SharedPostgres::from_env()
-            .expect("`cargo xtask test postgres` starts a server and says where it is");
-        let schema = format!("{}_{}", self.prefix, name.replace('-', "_"));
-        PostgresConfig::new(shared.url())
-            .expect("the address is one")
-            .schema(schema)
-            .max_connections(4)
+        let config = PostgresConfig::new(&url()).expect("the address is one");
+        config.schema(self.schema(name)).max_connections(4)
+    }
+
+    pub(crate) fn schema(&self, name: &str) -> String {
+        format!("{}_{}", self.prefix, name.replace('-', "_"))
     }
 
     /// The store of that name, whose leases and claims go by the time that tests name.
@@ -39,4 +39,44 @@ impl Place {
         let config = self.config(name).lease_clock(LeaseClock::Caller);
         config.open().await.expect("the store opens")
     }
+
+    /// Runs statements beside the store.
+    pub(crate) async fn run(&self, name: &str, sql: &str) {
+        let mut server: tokio_postgres::Config = url().parse().expect("the address is one");
+        server.options(format!("-c search_path={}", self.schema(name)));
+        let connected = server.connect(tokio_postgres::NoTls).await;
+        let (client, connection) = connected.expect("the server takes connections");
+        let statements = async {
+            client.batch_execute(sql).await.expect("they run");
+            drop(client);
+        };
+        let (_ended, ()) = tokio::join!(connection, statements);
+    }
+}
+
+/// The address of the server that the run shares.
+pub(crate) fn url() -> String {
+    let shared = SharedPostgres::from_env();
+    let shared = shared.expect("`cargo xtask test postgres` starts a server and says where it is");
+    shared.url().to_owned()
+}
+
+/// A server that only this test has, to be killed, with these parameters.
+pub(crate) async fn server(name: &str, settings: &[(&str, &str)]) -> (Postgres, PathBuf) {
+    let testkit = matrix_bridge_testkit::python::testkit_folder();
+    let testkit = testkit.expect("the test lies in cargo's folder");
+    let folder = testkit.join(format!("postgres-{name}-{}", unique()));
+    let binaries = Binaries::find(&testkit, |_| {}).await;
+    let binaries = binaries.expect("there is a server to run");
+    let mut config = ServerConfig::new(&binaries, &folder);
+    for (name, value) in settings {
+        config = config.setting(*name, *value);
+    }
+    let server = Postgres::start(config).await;
+    (server.expect("the server starts"), folder)
+}
+
+fn unique() -> String {
+    let nth = PLACES.fetch_add(1, Ordering::Relaxed);
+    format!("t{}_{nth}", std::process::id())
 }

@@ -1,6 +1,7 @@
 //! A homeserver, and the people there who ask the bot.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,10 +243,10 @@ impl Home {
         }
     }
 
-    /// The pause after a question where the server makes none.
-    pub(crate) async fn breathe(&self, random: &mut Rng) {
+    /// The pause after a question, in milliseconds, where the server makes none.
+    pub(crate) async fn breathe(&self, random: &mut Rng, breath: Range<u64>) {
         if let Kind::Testkit { .. } = self.kind {
-            tokio::time::sleep(Duration::from_millis(random.u64(1..60))).await;
+            tokio::time::sleep(Duration::from_millis(random.u64(breath))).await;
         }
     }
 

@@ -1,9 +1,11 @@
 //! Killing the bot, or its homeserver, at random moments while people write: round after round.
 //!
 //! `plan` draws what is done and when, from a seed; `home` is a homeserver and the people there; `round` does it
-//! and reads what stands in the rooms afterwards, which the harness judges.
+//! and reads what stands in the rooms afterwards, which the harness judges. `pair` does the same to two bots on
+//! one database.
 
 mod home;
+mod pair;
 mod plan;
 mod report;
 mod round;
@@ -12,6 +14,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
@@ -29,6 +32,8 @@ const BOT: &[&str] = &[
     "matrix-bridge",
     "--example",
     "room_router",
+    "--features",
+    "postgres",
 ];
 
 /// What is wanted.
@@ -40,6 +45,8 @@ pub(crate) struct Wanted {
     /// How many rounds run at once.
     pub(crate) jobs: usize,
     pub(crate) against: Against,
+    /// How long a pair is killed.
+    pub(crate) seconds: u64,
 }
 
 /// What the bot talks to.
@@ -51,6 +58,8 @@ pub(crate) enum Against {
     Synapse,
     /// The same, and it is killed as well.
     MortalSynapse,
+    /// Two bots on one PostgreSQL, on the testkit's homeserver.
+    Pair,
 }
 
 /// Builds the bot, then runs the rounds; true if all were good.
@@ -61,6 +70,9 @@ pub(crate) async fn run(wanted: Wanted) -> Result<bool, Failure> {
         Against::Testkit => return rounds(&shell, wanted, Place::Testkit).await,
         Against::Synapse => false,
         Against::MortalSynapse => true,
+        Against::Pair => {
+            return pair(&shell, wanted.seed, Duration::from_secs(wanted.seconds)).await;
+        }
     };
     let (python, server) = synapse::started(&shell, "kill-synapse").await?;
     let place = Place::synapse(&python, server, is_mortal).await?;
@@ -74,6 +86,7 @@ pub(crate) async fn few(shell: &Shell, rounds: u64, place: Place) -> Result<(), 
         seed: None,
         jobs: 2,
         against: Against::Testkit,
+        seconds: 0,
     };
     if self::rounds(shell, wanted, place).await? {
         Ok(())
@@ -84,6 +97,39 @@ pub(crate) async fn few(shell: &Shell, rounds: u64, place: Place) -> Result<(), 
     }
 }
 
+/// Kills two bots on one database for so long, the bot being built; true if all was good.
+pub(crate) async fn pair(
+    shell: &Shell,
+    seed: Option<u64>,
+    span: Duration,
+) -> Result<bool, Failure> {
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000_000));
+    shell.say(&format!(
+        "two bots on one PostgreSQL for {span:?}, seed {seed}"
+    ));
+    let folder = folder(seed);
+    let outcome = pair::play(shell, seed, span, folder.clone()).await?;
+    let mut takeovers = outcome.takeovers;
+    takeovers.sort();
+    let shown = [0, takeovers.len() / 2, takeovers.len().saturating_sub(1)]
+        .map(|nth| takeovers.get(nth).copied().unwrap_or_default());
+    shell.say(&format!(
+        "{}; {} take-overs: shortest {:?}, median {:?}, longest {:?}",
+        outcome.report,
+        takeovers.len(),
+        shown[0],
+        shown[1],
+        shown[2],
+    ));
+    let is_good = outcome.report.verdict.is_good();
+    if is_good {
+        remove(&folder);
+    } else {
+        shell.say(&format!("FAILED; its logs are in {}", folder.display()));
+    }
+    Ok(is_good)
+}
+
 /// Runs the rounds, the bot being built. What a failed one leaves behind is kept.
 async fn rounds(shell: &Shell, wanted: Wanted, place: Place) -> Result<bool, Failure> {
     let Wanted {
@@ -91,6 +137,7 @@ async fn rounds(shell: &Shell, wanted: Wanted, place: Place) -> Result<bool, Fai
         seed,
         jobs,
         against: _,
+        seconds: _,
     } = wanted;
     // Two rounds cannot both kill the one server.
     let jobs = if place.is_mortal() { 1 } else { jobs.max(1) };

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::iter;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use super::report::{Acts, Report};
 const ROOMS: usize = 4;
 /// So many questions are asked by everybody, however slow the homeserver is.
 const LEAST: usize = 3;
+/// The pause between two questions of a room, in milliseconds.
+const BREATH: Range<u64> = 1..60;
 const COMMAND: &str = "!echo ";
 /// Longer than any claim, pause or backoff lasts.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -63,7 +66,7 @@ pub(crate) async fn play(place: Arc<Place>, seed: u64, folder: PathBuf) -> Repor
     let asking = rooms
         .iter()
         .flat_map(|room| iter::repeat_n(room, home.askers()))
-        .map(|room| ask(&home, room, random.fork(), &stop));
+        .map(|room| ask(&home, room, random.fork(), BREATH, &stop));
     let killing = async {
         for step in steps {
             round.take(step).await;
@@ -90,7 +93,7 @@ pub(crate) async fn play(place: Arc<Place>, seed: u64, folder: PathBuf) -> Repor
     }
 }
 
-fn make_empty(folder: &Path) {
+pub(super) fn make_empty(folder: &Path) {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             panic!("{}: {error}", folder.display())
@@ -99,10 +102,10 @@ fn make_empty(folder: &Path) {
     }
 }
 
-struct Room {
-    id: String,
+pub(super) struct Room {
+    pub(super) id: String,
     /// Their roots.
-    threads: Vec<String>,
+    pub(super) threads: Vec<String>,
 }
 
 struct Round<'a> {
@@ -155,7 +158,7 @@ impl Round<'_> {
 }
 
 /// SIGTERM. One that is only just starting may not catch it yet, and that is an end as well.
-async fn end_in_order(router: &mut Router) {
+pub(super) async fn end_in_order(router: &mut Router) {
     assert!(!router.has_ended(), "the bot ended by itself");
     router.signal(Signal::TERM);
     let ended = tokio::time::timeout(END, router.ended()).await;
@@ -167,7 +170,13 @@ async fn end_in_order(router: &mut Router) {
 }
 
 /// Somebody asks in the room again and again, in its threads and outside of them, until `stop`.
-async fn ask(home: &Home, room: &Room, mut random: Rng, stop: &CancellationToken) {
+pub(super) async fn ask(
+    home: &Home,
+    room: &Room,
+    mut random: Rng,
+    breath: Range<u64>,
+    stop: &CancellationToken,
+) {
     let Room { id: room, threads } = room;
     let mut number = 0;
     while !stop.is_cancelled() || number < LEAST {
@@ -176,12 +185,12 @@ async fn ask(home: &Home, room: &Room, mut random: Rng, stop: &CancellationToken
         home.say(&mut random, room, thread.map(String::as_str), &body)
             .await;
         number += 1;
-        home.breathe(&mut random).await;
+        home.breathe(&mut random, breath.clone()).await;
     }
 }
 
 /// What stands in the room once there are as many answers as questions, or once patience is over.
-async fn until_answered(home: &Home, room: &str) -> Vec<Said> {
+pub(super) async fn until_answered(home: &Home, room: &str) -> Vec<Said> {
     let mut looks = PATIENCE.as_millis() / GLANCE.as_millis();
     loop {
         let messages = home.messages(room).await;
@@ -194,7 +203,7 @@ async fn until_answered(home: &Home, room: &str) -> Vec<Said> {
     }
 }
 
-fn questions(messages: &[Said]) -> Vec<Question> {
+pub(super) fn questions(messages: &[Said]) -> Vec<Question> {
     let question = |said: &Said| {
         let text = said.content["body"].as_str()?.strip_prefix(COMMAND)?;
         Some(Question {
@@ -206,7 +215,7 @@ fn questions(messages: &[Said]) -> Vec<Question> {
     messages.iter().filter_map(question).collect()
 }
 
-fn answers(messages: &[Said], bot: &str) -> Vec<Answer> {
+pub(super) fn answers(messages: &[Said], bot: &str) -> Vec<Answer> {
     let of_bot = messages.iter().filter(|said| said.sender == bot);
     let answer = |said: &Said| Answer {
         text: said.content["body"].as_str().unwrap_or_default().to_owned(),

@@ -28,7 +28,7 @@ fn what_is_no_configuration() {
             b"matrix = 1",
             "c.toml: matrix: found the integer 1, expected a table with access_token, \
              access_token_file, dedupe, device_name, enabled, first_sync, grace, homeserver_url, \
-             join, mode, rooms, session_file, state_store, user_id",
+             join, mode, rooms, session_file, state_store, takeover, user_id",
         ),
     ];
     for (toml, message) in table {
@@ -78,7 +78,7 @@ fn keys_that_are_not_ours() {
             "[matrix]\nenabled = false\nenable = true",
             "c.toml: matrix: found the key \"enable\", expected only access_token, \
              access_token_file, dedupe, device_name, enabled, first_sync, grace, homeserver_url, \
-             join, mode, rooms, session_file, state_store, user_id",
+             join, mode, rooms, session_file, state_store, takeover, user_id",
         ),
     ];
     for (toml, message) in table {

@@ -135,7 +135,7 @@ fn every_key_can_come_from_the_environment() {
         config.token.place,
         Place::Variable("MATRIX_ACCESS_TOKEN_FILE")
     );
-    assert_eq!(config.state_store, PathBuf::from("env.db"));
+    assert_eq!(config.state_store, StorePlace::File("env.db".into()));
     assert_eq!(
         (config.live.shadow, config.live.join),
         (true, JoinPolicy::Leave)
@@ -198,7 +198,7 @@ fn a_report_needs_the_store_only() {
 
     let found = load_for_report(Some(&path), &folder.environment, false);
 
-    assert_eq!(found, Ok((PathBuf::from("s.db"), None)));
+    assert_eq!(found, Ok((StorePlace::File("s.db".into()), None)));
 }
 
 #[test]
