@@ -1,9 +1,11 @@
 //! Stores that are wrong on purpose, each in one way.
 //!
 //! A suite that has never failed proves nothing: every one of these must fail at least
-//! one case of the [suite](crate::conformance). They are also what a new case is tried
-//! on.
+//! one case of the [suite](crate::conformance), or of that of
+//! [copying](crate::conformance::contents). They are also what a new case is tried on.
 
+mod copies;
+mod copying;
 mod deciding;
 mod fault;
 mod gaps;
@@ -18,6 +20,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use matrix_bridge_core::Store;
 
+pub use self::copies::{BROKEN_COPIES, BrokenCopy};
 use self::fault::{BrokenStore, Fault};
 use crate::conformance::{InMemory, StoreFactory};
 

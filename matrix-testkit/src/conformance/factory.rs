@@ -27,8 +27,13 @@ pub struct InMemory(Mutex<BTreeMap<String, MemoryStore>>);
 #[async_trait]
 impl StoreFactory for InMemory {
     async fn open(&self, name: &str) -> Arc<dyn Store> {
+        Arc::new(self.reopened(name))
+    }
+}
+
+impl InMemory {
+    pub(super) fn reopened(&self, name: &str) -> MemoryStore {
         let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = stores.entry(name.to_owned()).or_default();
-        Arc::new(store.reopen())
+        stores.entry(name.to_owned()).or_default().reopen()
     }
 }

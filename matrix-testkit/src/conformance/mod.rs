@@ -39,6 +39,7 @@ pub mod block;
 pub mod claim;
 pub mod commit;
 pub mod concurrent;
+pub mod contents;
 pub mod durable;
 pub mod enqueue;
 pub mod expiry;
