@@ -32,6 +32,14 @@ impl Checked {
         }
     }
 
+    /// The store of `other`, opened once more beside it.
+    pub(super) async fn beside(factory: &dyn StoreFactory, other: &Self) -> Option<Self> {
+        Some(Self {
+            store: factory.open_beside(&other.name).await?,
+            name: other.name.clone(),
+        })
+    }
+
     /// Closes the store and opens it again.
     pub(super) async fn reopen(self, factory: &dyn StoreFactory) -> Self {
         let name = self.close().await;

@@ -18,6 +18,14 @@ pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
     /// the process: the suite closes and drops a store before. Names are short and of
     /// letters, digits and `-`; they fit a file name or the name of a schema.
     async fn open(&self, name: &str) -> Arc<dyn Store>;
+
+    /// Opens the store of that name once more beside one that is open, as another process
+    /// would; `None` where only one engine at a time is allowed, and then the cases about
+    /// two have nothing to say.
+    async fn open_beside(&self, name: &str) -> Option<Arc<dyn Store>> {
+        let _one_only = name;
+        None
+    }
 }
 
 /// Opens stores in memory, for tests that need a [`StoreFactory`].
@@ -28,6 +36,10 @@ pub struct InMemory(Mutex<BTreeMap<String, MemoryStore>>);
 impl StoreFactory for InMemory {
     async fn open(&self, name: &str) -> Arc<dyn Store> {
         Arc::new(self.reopened(name))
+    }
+
+    async fn open_beside(&self, name: &str) -> Option<Arc<dyn Store>> {
+        Some(Arc::new(self.reopened(name)))
     }
 }
 

@@ -35,6 +35,8 @@ mod factory;
 mod list;
 mod sample;
 
+pub mod at_once;
+pub mod beside;
 pub mod block;
 pub mod claim;
 pub mod commit;
@@ -47,6 +49,7 @@ pub mod gap;
 pub mod hostile;
 pub mod inbox;
 pub mod lease;
+pub mod limit;
 pub mod mark;
 pub mod outcome;
 pub mod parked;
