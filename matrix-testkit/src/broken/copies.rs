@@ -1,9 +1,11 @@
 //! Stores that lose something on the move, each in one way.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use matrix_bridge_core::{Contents, Page, Place, Record, Store, StoreError, StoreErrorKind};
+use matrix_bridge_core::{
+    ClaimRequest, Contents, Page, Place, Record, Store, StoreError, StoreErrorKind, Timestamp,
+};
 
 use super::copying;
 use crate::conformance::{InMemory, StoreFactory, contents::CopyFactory};
@@ -65,6 +67,12 @@ pub const BROKEN_COPIES: &[BrokenCopy] = &[
         copying::last_seen_forgotten,
     ),
     writes("large pages lose their end", copying::large_pages_cut),
+    writes("gaps come to the front", copying::gaps_in_front),
+    writes(
+        "parked events get new ids",
+        copying::parked_events_renumbered,
+    ),
+    writes("shadow rows stay behind", copying::shadow_left_behind),
     BrokenCopy {
         name: "pages begin with the end of the one before",
         fault: CopyFault::Read(copying::pages_overlap),
@@ -85,9 +93,17 @@ pub const BROKEN_COPIES: &[BrokenCopy] = &[
         name: "what an interrupted copy has left stays",
         fault: CopyFault::LeftOver,
     },
+    BrokenCopy {
+        name: "a copy never ends",
+        fault: CopyFault::NeverFinished,
+    },
+    BrokenCopy {
+        name: "claims end in the old store too",
+        fault: CopyFault::ClaimsEnded,
+    },
 ];
 
-const fn writes(name: &'static str, change: fn(&mut Vec<Record>)) -> BrokenCopy {
+const fn writes(name: &'static str, change: fn(Vec<Record>) -> Vec<Record>) -> BrokenCopy {
     BrokenCopy {
         name,
         fault: CopyFault::Write(change),
@@ -97,7 +113,7 @@ const fn writes(name: &'static str, change: fn(&mut Vec<Record>)) -> BrokenCopy 
 #[derive(Clone, Copy, Debug)]
 enum CopyFault {
     /// Records are changed as they come in.
-    Write(fn(&mut Vec<Record>)),
+    Write(fn(Vec<Record>) -> Vec<Record>),
     /// Pages are changed as they go out.
     Read(fn(&mut Page)),
     /// A store that is being filled passes for a whole one.
@@ -106,6 +122,10 @@ enum CopyFault {
     AnyStore,
     /// A copy that starts over removes nothing.
     LeftOver,
+    /// A store that was filled stays unfinished.
+    NeverFinished,
+    /// Claims are taken over where the store is only read.
+    ClaimsEnded,
 }
 
 #[derive(Debug)]
@@ -124,6 +144,9 @@ impl StoreFactory for BrokenCopies {
 #[async_trait]
 impl CopyFactory for BrokenCopies {
     async fn open_for_copy(&self, name: &str) -> Arc<dyn Contents> {
+        if let CopyFault::ClaimsEnded = self.broken.fault {
+            end_claims(&*self.inner.open(name).await).await;
+        }
         Arc::new(BrokenContents {
             inner: self.inner.open_for_copy(name).await,
             fault: self.broken.fault,
@@ -133,6 +156,19 @@ impl CopyFactory for BrokenCopies {
     async fn open_unfinished(&self, name: &str) -> Option<Arc<dyn Store>> {
         self.inner.open_unfinished(name).await
     }
+}
+
+async fn end_claims(store: &dyn Store) {
+    let all = ClaimRequest {
+        now: Timestamp(1 << 40),
+        ttl: Duration::ZERO,
+        lanes: usize::MAX,
+        newcomers: 0,
+        rows_per_lane: usize::MAX,
+        paused: Vec::new(),
+    };
+    // One that is being filled refuses it.
+    let _refused = store.claim(all).await;
 }
 
 /// The contents of a store, with a fault.
@@ -159,7 +195,10 @@ impl Contents for BrokenContents {
 
     async fn begin(&self) -> Result<(), StoreError> {
         match self.fault {
-            CopyFault::Write(_) | CopyFault::Read(_) => self.inner.begin().await,
+            CopyFault::Write(_)
+            | CopyFault::Read(_)
+            | CopyFault::NeverFinished
+            | CopyFault::ClaimsEnded => self.inner.begin().await,
             CopyFault::Unflagged => {
                 self.inner.begin().await?;
                 self.inner.finish().await
@@ -176,14 +215,18 @@ impl Contents for BrokenContents {
         }
     }
 
-    async fn write(&self, mut records: Vec<Record>) -> Result<(), StoreError> {
-        if let CopyFault::Write(change) = self.fault {
-            change(&mut records);
-        }
+    async fn write(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        let records = match self.fault {
+            CopyFault::Write(change) => change(records),
+            _ => records,
+        };
         self.inner.write(records).await
     }
 
     async fn finish(&self) -> Result<(), StoreError> {
-        self.inner.finish().await
+        match self.fault {
+            CopyFault::NeverFinished => Ok(()),
+            _ => self.inner.finish().await,
+        }
     }
 }

@@ -11,6 +11,7 @@ mod deciding;
 mod fault;
 mod forgetting;
 mod gaps;
+mod mixing;
 mod receiving;
 mod rows;
 mod sending;
@@ -131,6 +132,14 @@ pub const BROKEN: &[Broken] = &[
     broken::<forgetting::LeasesOnlyGrow>("a lease never gets shorter"),
     broken::<forgetting::LimitsByAccount>("limits are taken by account"),
     broken::<forgetting::PrunedInSilence>("pruning stops in silence"),
+    broken::<mixing::FactsForAll>("accounts share their rooms"),
+    broken::<mixing::InboxForAll>("accounts share their inbox"),
+    broken::<mixing::EveryCommitMoves>("every commit moves the source"),
+    broken::<mixing::OneSource>("all sources are one"),
+    broken::<mixing::OneLease>("all leases are one"),
+    broken::<mixing::AllRequeued>("rows in any state count as requeued"),
+    broken::<mixing::LimitsIgnored>("records are pruned without a limit"),
+    broken::<mixing::MarksGetYounger>("a mark set again is young"),
     broken::<beside::LastWordCounts>("of settlements of a row the last one counts"),
     broken::<beside::LastCommitHeld>("the last commit is held back"),
     broken::<beside::ClaimedByKey>("claimed rows are in the order of their keys"),

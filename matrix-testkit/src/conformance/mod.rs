@@ -55,6 +55,7 @@ pub mod outcome;
 pub mod parked;
 pub mod person;
 pub mod prune;
+pub mod race;
 pub mod random;
 pub mod replace;
 pub mod room;
