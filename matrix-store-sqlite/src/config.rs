@@ -111,6 +111,44 @@ impl SqliteConfig {
         open::engine(self)
     }
 
+    /// Opens the store for nothing but being [copied](matrix_bridge_core::copy) into
+    /// another, or filled by a copy, also where an earlier one was not finished; creates
+    /// the file if there is none, and brings an older schema up to date.
+    ///
+    /// No engine can work on it meanwhile. Of the store's calls those of
+    /// [`Contents`](matrix_bridge_core::Contents), [`back_up`](SqliteStore::back_up) and
+    /// `close` work; all others fail as invalid. Close or drop it before an engine opens
+    /// the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_engine`](Self::open_engine).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// use matrix_bridge_core::{MemoryStore, copy};
+    /// use matrix_bridge_store_sqlite::{SqliteConfig, SqliteStore};
+    ///
+    /// let old = MemoryStore::new(); // or any other store
+    /// let path = folder.join("bridge.db");
+    /// let new = SqliteConfig::new(&path).open_for_copy()?;
+    /// copy(&old, &new, |_| ()).await?;
+    /// drop(new);
+    ///
+    /// let store = SqliteStore::open(&path)?;
+    /// # drop(store);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_for_copy(self) -> Result<SqliteStore, OpenError> {
+        open::for_copy(self)
+    }
+
     /// Opens an existing store beside its running engine, for reports and for a person's
     /// commands.
     ///

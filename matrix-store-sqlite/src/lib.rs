@@ -34,6 +34,13 @@
 //! that time: what was said since comes again with the next sync, and what was answered
 //! since is recognized by its transaction ids or found in the rooms, and not said twice.
 //!
+//! # Moving to another store
+//!
+//! [`SqliteConfig::open_for_copy`] opens the file for [`copy`](matrix_bridge_core::copy),
+//! from it or into it, with the engine's lock: no engine runs meanwhile. A file into which
+//! a copy was not finished is opened by nobody else ([`OpenError::UnfinishedCopy`]); run
+//! the copy again, which starts over, or delete the file.
+//!
 //! # What a call costs
 //!
 //! What an engine calls again and again (claims, settlements, counts, pruning) takes as
@@ -49,6 +56,7 @@
 mod backup;
 mod config;
 mod connection;
+mod contents;
 mod fault;
 mod fields;
 mod json;

@@ -62,7 +62,7 @@ impl OutboundQueue for SqliteStore {
 
     async fn requeue(&self, rows: &[RowId], now: Timestamp) -> Result<u64, StoreError> {
         let rows = rows.to_vec();
-        self.write_as_anyone("requeueing rows", move |work| {
+        self.write_as_person("requeueing rows", move |work| {
             person::requeue(work.connection, &rows, now)
         })
         .await
@@ -70,14 +70,14 @@ impl OutboundQueue for SqliteStore {
 
     async fn discard(&self, rows: &[RowId]) -> Result<u64, StoreError> {
         let rows = rows.to_vec();
-        self.write_as_anyone("discarding rows", move |work| {
+        self.write_as_person("discarding rows", move |work| {
             person::discard(work.connection, &rows)
         })
         .await
     }
 
     async fn replace(&self, row: RowId, with: NewRow) -> Result<bool, StoreError> {
-        self.write_as_anyone("replacing a row", move |work| {
+        self.write_as_person("replacing a row", move |work| {
             person::replace(work.connection, row, with)
         })
         .await

@@ -58,7 +58,7 @@ impl StateStore for SqliteStore {
         let doing = "committing a batch";
         if commit::is_of_a_person(&batch) {
             let run = move |work: &mut Work<'_>| commit::commit(work, batch);
-            return self.write_as_anyone(doing, run).await;
+            return self.write_as_person(doing, run).await;
         }
         self.write(doing, move |work| commit::commit(work, batch))
             .await

@@ -41,6 +41,8 @@ pub(crate) enum Role {
     Engine,
     /// Reports and a person's commands.
     Reader,
+    /// Nothing but copying, from it or into it.
+    Copier,
 }
 
 /// How much the writer has done since the store was opened.
@@ -136,16 +138,26 @@ impl SqliteStore {
         }
     }
 
-    /// The marks in memory; `None` for a reader, which has none.
+    /// The marks in memory; `None` where they are not needed often.
     pub(crate) fn marks(&self) -> Option<&Marks> {
         match self.role {
             Role::Engine => Some(&self.shared.marks),
-            Role::Reader => None,
+            Role::Reader | Role::Copier => None,
         }
     }
 
     /// Reads beside the writer.
     pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        ask: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.refuse(Role::Copier, doing)?;
+        self.read_as_anyone(doing, ask).await
+    }
+
+    /// The same, whatever the store was opened for.
+    pub(crate) async fn read_as_anyone<T: Send + 'static>(
         &self,
         doing: &'static str,
         ask: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
@@ -163,7 +175,8 @@ impl SqliteStore {
         doing: &'static str,
         run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.refuse_reader(doing)?;
+        self.refuse(Role::Reader, doing)?;
+        self.refuse(Role::Copier, doing)?;
         self.hand_in(doing, false, run).await
     }
 
@@ -173,17 +186,30 @@ impl SqliteStore {
         doing: &'static str,
         run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.refuse_reader(doing)?;
+        self.refuse(Role::Reader, doing)?;
+        self.refuse(Role::Copier, doing)?;
         self.hand_in(doing, true, run).await
     }
 
     /// Writes what a person may do beside the engine.
-    pub(crate) async fn write_as_anyone<T: Send + 'static>(
+    pub(crate) async fn write_as_person<T: Send + 'static>(
         &self,
         doing: &'static str,
         run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.refuse(Role::Copier, doing)?;
         self.hand_in(doing, false, run).await
+    }
+
+    /// Writes what a copy brings.
+    pub(crate) async fn write_as_copier<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        run: impl FnOnce(&mut Work<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.refuse(Role::Engine, doing)?;
+        self.refuse(Role::Reader, doing)?;
+        self.hand_in(doing, true, run).await
     }
 
     async fn hand_in<T: Send + 'static>(
@@ -237,13 +263,17 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn refuse_reader(&self, doing: &'static str) -> Result<(), StoreError> {
-        match self.role {
-            Role::Engine => Ok(()),
-            Role::Reader => Err(StoreError::new(StoreErrorKind::Invalid, doing).with_source(
-                Reason("the store was opened as a reader, beside its engine"),
-            )),
+    /// Fails where the store was opened as that.
+    fn refuse(&self, role: Role, doing: &'static str) -> Result<(), StoreError> {
+        if self.role != role {
+            return Ok(());
         }
+        let reason = match role {
+            Role::Engine => "the store was opened for an engine; open it for copying",
+            Role::Reader => "the store was opened as a reader, beside its engine",
+            Role::Copier => "the store was opened for nothing but copying",
+        };
+        Err(StoreError::new(StoreErrorKind::Invalid, doing).with_source(Reason(reason)))
     }
 }
 

@@ -12,7 +12,9 @@ use std::{
 
 use matrix_bridge_core::Digest;
 
-pub(crate) use self::segment::{PRUNED_AT_ONCE, append, load, prune, scan};
+#[cfg(test)]
+pub(crate) use self::segment::PAGE;
+pub(crate) use self::segment::{PRUNED_AT_ONCE, append, count, load, page, prune, scan};
 
 #[expect(
     clippy::disallowed_types,

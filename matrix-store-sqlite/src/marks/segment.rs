@@ -1,14 +1,15 @@
 //! The marks in the file: many in one row.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, iter::Peekable};
 
-use matrix_bridge_core::{Account, Digest, Timestamp};
+use matrix_bridge_core::{Account, Digest, Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Marks, Staged};
 use crate::{
+    contents::{Part, Records},
     fault::{Fault, Reason},
-    fields::{Fields, time},
+    fields::{Fields, limit, time},
 };
 
 const LAST: &str =
@@ -17,6 +18,11 @@ const INSERT: &str = "INSERT INTO mark_segment (first_at, last_at, marks) VALUES
 const UPDATE: &str =
     "UPDATE mark_segment SET first_at = ?2, last_at = ?3, marks = ?4 WHERE seq = ?1";
 const DELETE: &str = "DELETE FROM mark_segment WHERE seq = ?1";
+/// A segment has one mark at least.
+pub(crate) const PAGE: &str = "\
+    SELECT seq, first_at, last_at, marks FROM mark_segment \
+    WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+const BYTES: &str = "SELECT coalesce(sum(length(marks)), 0) FROM mark_segment";
 const ALL: &str = "SELECT seq, first_at, last_at, marks FROM mark_segment ORDER BY seq";
 const LAST_SEEN: &str = "SELECT account, room, last_seen FROM room WHERE last_seen IS NOT NULL";
 
@@ -35,26 +41,50 @@ struct Segment {
     marks: Vec<(Timestamp, Digest)>,
 }
 
-/// Writes marks set at `now`, which are new.
-pub(crate) fn append(connection: &Connection, now: Timestamp, new: &[Digest]) -> Result<(), Fault> {
-    let mut new = new.iter().map(|digest| (now, *digest)).peekable();
+/// Writes marks that are new, in the order in which they were set.
+pub(crate) fn append(connection: &Connection, new: &[(Timestamp, Digest)]) -> Result<(), Fault> {
+    let mut new = new.iter().copied().peekable();
     if new.peek().is_some()
         && let Some(mut last) = last(connection)?
-        && last.takes(now)
+        && last.fill(&mut new)
     {
-        let room = CAPACITY.saturating_sub(last.marks.len());
-        last.marks.extend(new.by_ref().take(room));
         last.update(connection)?;
     }
-    while new.peek().is_some() {
-        let marks: Vec<_> = new.by_ref().take(CAPACITY).collect();
-        connection.prepare_cached(INSERT)?.execute(params![
-            time(now),
-            time(now),
-            encode(&marks)
-        ])?;
+    while let Some(first) = new.next() {
+        let mut segment = Segment {
+            seq: 0,
+            marks: vec![first],
+        };
+        segment.fill(&mut new);
+        segment.insert(connection)?;
     }
     Ok(())
+}
+
+/// How many marks there are.
+pub(crate) fn count(connection: &Connection) -> Result<u64, Fault> {
+    let bytes: i64 = connection
+        .prepare_cached(BYTES)?
+        .query_row([], |row| row.get(0))?;
+    Ok(bytes.unsigned_abs() / ENTRY as u64)
+}
+
+pub(crate) fn page(connection: &Connection, place: &str, most: usize) -> Result<Records, Fault> {
+    // A segment, and how many of its marks were read.
+    let mut part = Part::<(i64, usize)>::behind(place)?;
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let mut rows = statement.query(params![part.key.0, limit(most).saturating_add(1)])?;
+    while part.len() < most
+        && let Some(row) = rows.next()?
+    {
+        let Segment { seq, marks } = decode(&Fields::new(row, "mark_segment"))?;
+        let read = if seq == part.key.0 { part.key.1 } else { 0 };
+        let left = (read + 1..).zip(marks.into_iter().skip(read));
+        for (read, (at, digest)) in left.take(most - part.len()) {
+            part.push((seq, read), Record::Mark { digest, at });
+        }
+    }
+    part.end()
 }
 
 /// Reads everything into memory.
@@ -134,6 +164,27 @@ impl Segment {
         };
         let reach = u64::from(u32::MAX);
         self.marks.len() < CAPACITY && *last <= now && now.0.saturating_sub(first.0) <= reach
+    }
+
+    /// Takes the next marks, as long as they fit; whether there was one.
+    fn fill(&mut self, new: &mut Peekable<impl Iterator<Item = (Timestamp, Digest)>>) -> bool {
+        let before = self.marks.len();
+        while let Some(mark) = new.next_if(|(at, _)| self.takes(*at)) {
+            self.marks.push(mark);
+        }
+        self.marks.len() > before
+    }
+
+    fn insert(&self, connection: &Connection) -> Result<(), Fault> {
+        let (Some((first, _)), Some((last, _))) = (self.marks.first(), self.marks.last()) else {
+            return Ok(());
+        };
+        connection.prepare_cached(INSERT)?.execute(params![
+            time(*first),
+            time(*last),
+            encode(&self.marks)
+        ])?;
+        Ok(())
     }
 
     fn update(&self, connection: &Connection) -> Result<(), Fault> {

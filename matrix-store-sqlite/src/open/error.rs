@@ -77,6 +77,12 @@ pub enum OpenError {
         /// The schema that this version reads.
         known: u32,
     },
+    /// A copy into it was begun and not ended.
+    #[error("{}: found a store into which a copy was not finished; run the copy again, or delete the file", path.display())]
+    UnfinishedCopy {
+        /// The database.
+        path: PathBuf,
+    },
     /// Another engine works on it.
     #[error("{}: another engine holds {}; stop that one first, or open a reader", path.display(), lock.display())]
     InUse {

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_init.sql"),
     include_str!("../../migrations/0002_gaps_and_blocked_lanes.sql"),
     include_str!("../../migrations/0003_newcomers.sql"),
+    include_str!("../../migrations/0004_unfinished_copies.sql"),
 ];
 
 /// The schema that this version reads and writes.

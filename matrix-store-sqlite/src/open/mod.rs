@@ -28,7 +28,44 @@ use crate::{
 const CHECKED_PAGES: i64 = 50_000;
 
 /// See [`SqliteConfig::open_engine`].
-pub(crate) fn engine(mut config: SqliteConfig) -> Result<SqliteStore, OpenError> {
+pub(crate) fn engine(config: SqliteConfig) -> Result<SqliteStore, OpenError> {
+    let Taken {
+        config,
+        lock,
+        connection,
+        has_crashed,
+    } = take(config)?;
+    let file = config.path.as_path();
+    refuse_unfinished(&connection, file)?;
+    take_over(&connection, has_crashed).map_err(|fault| unreadable(file, fault))?;
+    let marks = marks::load(&connection).map_err(|fault| unreadable(file, fault))?;
+    let shared = Arc::new(Shared {
+        marks,
+        ..Shared::default()
+    });
+    build(config, Role::Engine, connection, Some(lock), shared)
+}
+
+/// See [`SqliteConfig::open_for_copy`].
+pub(crate) fn for_copy(config: SqliteConfig) -> Result<SqliteStore, OpenError> {
+    let Taken {
+        config,
+        lock,
+        connection,
+        has_crashed: _,
+    } = take(config)?;
+    build(config, Role::Copier, connection, Some(lock), Arc::default())
+}
+
+/// A file that nobody else works on, up to date.
+struct Taken {
+    config: SqliteConfig,
+    lock: EngineLock,
+    connection: Connection,
+    has_crashed: bool,
+}
+
+fn take(mut config: SqliteConfig) -> Result<Taken, OpenError> {
     config.path = path::resolve(&config.path)?;
     let file = config.path.as_path();
     let exists = path::refuse_other_than_file(file)?;
@@ -44,13 +81,13 @@ pub(crate) fn engine(mut config: SqliteConfig) -> Result<SqliteStore, OpenError>
     }
     connection::prepare_writer(&connection, &config).map_err(sqlite)?;
     use_journal(&connection, file)?;
-    take_over(&mut connection, file, &found)?;
-    let marks = marks::load(&connection).map_err(|fault| unreadable(file, fault))?;
-    let shared = Arc::new(Shared {
-        marks,
-        ..Shared::default()
-    });
-    build(config, Role::Engine, connection, Some(lock), shared)
+    let has_crashed = bring_up_to_date(&mut connection, file, &found)?;
+    Ok(Taken {
+        config,
+        lock,
+        connection,
+        has_crashed,
+    })
 }
 
 /// See [`SqliteConfig::open_reader`].
@@ -76,6 +113,7 @@ pub(crate) fn reader(mut config: SqliteConfig) -> Result<SqliteStore, OpenError>
         }
         Found::Ours(_) => {}
     }
+    refuse_unfinished(&connection, file)?;
     connection::prepare_writer(&connection, &config).map_err(sqlite)?;
     build(config, Role::Reader, connection, None, Arc::default())
 }
@@ -109,9 +147,12 @@ fn use_journal(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// Brings the schema up to date and begins the work of this engine; cleans up after one
-/// that crashed.
-fn take_over(connection: &mut Connection, file: &Path, found: &Found) -> Result<(), OpenError> {
+/// Brings the schema up to date. Answers whether the last engine crashed.
+fn bring_up_to_date(
+    connection: &mut Connection,
+    file: &Path,
+    found: &Found,
+) -> Result<bool, OpenError> {
     let fault = |fault| unreadable(file, fault);
     let has_crashed = match found {
         Found::Empty | Found::Ours(0) => false,
@@ -121,14 +162,29 @@ fn take_over(connection: &mut Connection, file: &Path, found: &Found) -> Result<
         check(connection, file)?;
     }
     migrate::migrate(connection).map_err(|error| OpenError::from_sqlite(file, error))?;
+    Ok(has_crashed)
+}
+
+fn refuse_unfinished(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    match tables::engine::is_unfinished(connection) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::UnfinishedCopy {
+            path: file.to_owned(),
+        }),
+        Err(fault) => Err(unreadable(file, fault)),
+    }
+}
+
+/// Begins the work of this engine; cleans up after one that crashed.
+fn take_over(connection: &Connection, has_crashed: bool) -> Result<(), Fault> {
     if has_crashed {
         // The engine's lock proves that the holders of leases and claims are gone and
         // cannot let go of them any more. After an orderly end they stand as they were
         // left.
-        tables::lease::clear(connection).map_err(fault)?;
-        claim::end_all(connection).map_err(fault)?;
+        tables::lease::clear(connection)?;
+        claim::end_all(connection)?;
     }
-    tables::engine::set_running(connection, true).map_err(fault)
+    tables::engine::set_running(connection, true)
 }
 
 /// After a crash: whether the pages are whole. Large files are not looked through.

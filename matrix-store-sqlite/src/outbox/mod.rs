@@ -1,6 +1,7 @@
 //! The sending side: one file per theme, its statements at the top.
 
 pub(crate) mod claim;
+pub(crate) mod contents;
 pub(crate) mod enqueue;
 mod lane;
 pub(crate) mod outcome;

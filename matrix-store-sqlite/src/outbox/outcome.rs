@@ -1,19 +1,21 @@
 //! What became of rows, for the host to read.
 
 use matrix_bridge_core::{
-    Outcome, OutcomeCursor, OutcomeResult, ParkCode, ParkReason, RowKey, Timestamp,
+    Outcome, OutcomeCursor, OutcomeResult, ParkCode, ParkReason, Record, RowKey, Timestamp,
     ruma::OwnedEventId,
 };
 use rusqlite::{Connection, params};
 
 use crate::{
+    contents::{Part, Records},
     fault::Fault,
     fields::{Fields, limit, number, time},
 };
 
-const PUSH: &str =
-    "INSERT INTO outcome (at, event_id, code, detail, key) VALUES (?1, ?2, ?3, ?4, ?5)";
-const LIST: &str = "\
+const PUSH: &str = "\
+    INSERT INTO outcome (cursor, at, event_id, code, detail, key) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+pub(crate) const LIST: &str = "\
     SELECT cursor, at, event_id, code, detail, key FROM outcome \
     WHERE cursor > ?1 ORDER BY cursor LIMIT ?2";
 
@@ -23,11 +25,34 @@ pub(super) fn push(
     at: Timestamp,
     result: &OutcomeResult,
 ) -> Result<(), Fault> {
+    insert(connection, None, key, at, result)
+}
+
+/// Takes in an outcome that has a cursor already.
+pub(crate) fn restore(connection: &Connection, outcome: &Outcome) -> Result<(), Fault> {
+    let Outcome {
+        cursor,
+        key,
+        at,
+        result,
+    } = outcome;
+    insert(connection, Some(*cursor), key, *at, result)
+}
+
+/// Under a new cursor if none is given.
+fn insert(
+    connection: &Connection,
+    cursor: Option<OutcomeCursor>,
+    key: &RowKey,
+    at: Timestamp,
+    result: &OutcomeResult,
+) -> Result<(), Fault> {
     let (event, reason) = match result {
         OutcomeResult::Sent(event) => (event.as_ref(), None),
         OutcomeResult::Parked(reason) => (None, Some(reason)),
     };
     connection.prepare_cached(PUSH)?.execute(params![
+        cursor.map(|cursor| number(cursor.0)),
         time(at),
         event.map(|event| event.as_str()),
         reason.map(|ParkReason { code, .. }| code.as_str()),
@@ -55,6 +80,14 @@ pub(crate) fn list(
         });
     }
     Ok(outcomes)
+}
+
+pub(crate) fn page(connection: &Connection, place: &str, most: usize) -> Result<Records, Fault> {
+    let mut part = Part::<u64>::behind(place)?;
+    for outcome in list(connection, OutcomeCursor(part.key), most)? {
+        part.push(outcome.cursor.0, Record::Outcome(outcome));
+    }
+    part.end()
 }
 
 fn result(fields: &Fields<'_>) -> Result<OutcomeResult, Fault> {

@@ -140,10 +140,10 @@ fn mark(
         let digest = Digest::of(account, event.as_str());
         if !work.is_marked(&digest) {
             work.staged.added.insert(digest);
-            new.push(digest);
+            new.push((now, digest));
         }
     }
-    marks::append(work.connection, now, &new)
+    marks::append(work.connection, &new)
 }
 
 fn learn(work: &mut Work<'_>, account: &Account, facts: &RoomFacts) -> Result<(), Fault> {

@@ -1,12 +1,13 @@
 //! What is received and not yet handled, and what is known to be missing.
 
 use matrix_bridge_core::{
-    Account, GapFill, InboxEntry, InboxId, InboxItem, InboxLane, InboxRetry, NewInboxEntry,
+    Account, GapFill, InboxEntry, InboxId, InboxItem, InboxLane, InboxRetry, NewInboxEntry, Record,
     ruma::{OwnedEventId, OwnedRoomId, RoomId},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
+    contents::{Part, Records},
     fault::Fault,
     fields::{Fields, limit, number, time},
     json,
@@ -19,8 +20,8 @@ pub(crate) const IS_OPEN_GAP: &str = "\
     ORDER BY place, id LIMIT 1)";
 const PUSH: &str = "\
     INSERT INTO inbox \
-    (account, room, place, event_id, received, sent, is_catch_up, attempts, due, raw, gap) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    (id, account, room, place, event_id, received, sent, is_catch_up, attempts, due, raw, gap) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const PUT_OFF: &str = "UPDATE inbox SET attempts = ?2, due = ?3 WHERE id = ?1";
 const REMOVE: &str = "DELETE FROM inbox WHERE id = ?1";
 /// What was put behind the gap before is one place up.
@@ -29,6 +30,10 @@ const SET_GAP: &str = "UPDATE inbox SET gap = ?2 WHERE id = ?1";
 pub(crate) const ENTRIES: &str = "\
     SELECT id, room, event_id, received, sent, is_catch_up, attempts, due, raw, gap FROM inbox \
     WHERE account = ?1 AND room = ?2 ORDER BY place, id LIMIT ?3";
+pub(crate) const PAGE: &str = "\
+    SELECT id, account, place, room, event_id, received, sent, is_catch_up, attempts, due, raw, gap \
+    FROM inbox WHERE (account, room, place, id) >= (?1, ?2, ?3, ?4) \
+    ORDER BY account, room, place, id LIMIT ?5 OFFSET ?6";
 const LANES: &str = "\
     SELECT lane.room, lane.entries, first.received FROM ( \
         SELECT room, count(*) AS entries FROM inbox \
@@ -37,6 +42,8 @@ const LANES: &str = "\
         SELECT id FROM inbox WHERE account = ?1 AND room = lane.room \
         ORDER BY place, id LIMIT 1 \
     ) ORDER BY lane.room";
+/// Below the place of every new entry, and of what it will fill.
+const FIRST_RESTORED: i64 = i64::MIN / 2;
 
 /// Whether that entry is in the inbox of that account.
 pub(super) fn has(connection: &Connection, account: &Account, id: InboxId) -> Result<bool, Fault> {
@@ -69,11 +76,25 @@ pub(super) fn push(
     account: &Account,
     entry: &NewInboxEntry,
 ) -> Result<(), Fault> {
-    push_at(connection, account, 0, entry)
+    insert(connection, None, account, 0, entry)
 }
 
-fn push_at(
+/// Takes in an entry that has an id already, behind the `before` others of its room.
+pub(crate) fn restore(
     connection: &Connection,
+    account: &Account,
+    before: u64,
+    entry: &InboxEntry,
+) -> Result<(), Fault> {
+    let InboxEntry { id, entry } = entry;
+    let place = FIRST_RESTORED.saturating_add_unsigned(before);
+    insert(connection, Some(*id), account, place, entry)
+}
+
+/// Under a new id if none is given.
+fn insert(
+    connection: &Connection,
+    id: Option<InboxId>,
     account: &Account,
     place: i64,
     entry: &NewInboxEntry,
@@ -92,6 +113,7 @@ fn push_at(
         InboxItem::Gap(gap) => (None, None, Some(json::encode(gap)?)),
     };
     connection.prepare_cached(PUSH)?.execute(params![
+        id.map(|id| number(id.0)),
         account.as_str(),
         room.as_str(),
         place,
@@ -119,7 +141,7 @@ pub(super) fn fill(
         .prepare_cached(MAKE_PLACE)?
         .query_row([id], |row| row.get(0))?;
     for entry in entries {
-        push_at(connection, account, place, entry)?;
+        insert(connection, None, account, place, entry)?;
     }
     match rest {
         Some(rest) => {
@@ -178,6 +200,45 @@ pub(crate) fn lanes(
         });
     }
     Ok(lanes)
+}
+
+/// An entry's account and room, its column `place` and its id, and how many entries of
+/// its room come before it.
+type Key = (String, String, i64, u64, u64);
+
+pub(crate) fn page(connection: &Connection, place: &str, most: usize) -> Result<Records, Fault> {
+    let mut part = Part::<Key>::behind(place)?;
+    if !part.is_behind {
+        part.key.2 = i64::MIN;
+    }
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let (account, room, place, id, _) = &part.key;
+    let (id, most) = (number(*id), limit(most));
+    let mut rows = statement.query(params![account, room, place, id, most, part.is_behind])?;
+    while let Some(row) = rows.next()? {
+        let fields = Fields::new(row, "inbox");
+        let entry = read(&fields)?;
+        let account: String = fields.get("account")?;
+        let room = entry.entry.room.to_string();
+        let (_, _, _, _, before) = part.key;
+        // No room has the empty name, with which a page at the beginning starts.
+        let is_same = (&account, &room) == (&part.key.0, &part.key.1);
+        let before = if is_same { before + 1 } else { 0 };
+        let key = (
+            account.clone(),
+            room,
+            fields.get("place")?,
+            entry.id.0,
+            before,
+        );
+        let record = Record::Inbox {
+            account: Account::new(account),
+            place: before,
+            entry,
+        };
+        part.push(key, record);
+    }
+    part.end()
 }
 
 fn read(fields: &Fields<'_>) -> Result<InboxEntry, Fault> {

@@ -1,11 +1,12 @@
 //! Who may do work that only one process may do at a time.
 
-use matrix_bridge_core::{Fence, LeaseName, LeaseOutcome, LeaseRequest};
+use matrix_bridge_core::{Fence, LeaseName, LeaseOutcome, LeaseRequest, Record};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
+    contents::{Part, Records},
     fault::Fault,
-    fields::{Fields, number, time},
+    fields::{Fields, limit, number, time},
 };
 
 const GET: &str =
@@ -18,6 +19,9 @@ const TAKE: &str = "\
     RETURNING fence";
 const RELEASE: &str = "UPDATE lease SET holder = NULL, until = NULL WHERE name = ?1 AND fence = ?2";
 const CLEAR: &str = "UPDATE lease SET holder = NULL, until = NULL WHERE holder IS NOT NULL";
+const RESTORE: &str = "INSERT INTO lease (name, fence) VALUES (?1, ?2)";
+pub(crate) const PAGE: &str =
+    "SELECT name, fence FROM lease WHERE name >= ?1 ORDER BY name LIMIT ?2 OFFSET ?3";
 const HOLDS: &str = "SELECT 1 FROM lease WHERE name = ?1 AND fence = ?2 AND holder IS NOT NULL";
 
 pub(crate) fn take(connection: &Connection, request: &LeaseRequest) -> Result<LeaseOutcome, Fault> {
@@ -80,4 +84,30 @@ pub(super) fn is_held(
     let mut statement = connection.prepare_cached(HOLDS)?;
     let found = statement.query_row(params![name.as_str(), number(fence.0)], |_| Ok(()));
     Ok(found.optional()?.is_some())
+}
+
+pub(crate) fn page(connection: &Connection, place: &str, most: usize) -> Result<Records, Fault> {
+    let mut part = Part::<String>::behind(place)?;
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let mut rows = statement.query(params![part.key, limit(most), part.is_behind])?;
+    while let Some(row) = rows.next()? {
+        let fields = Fields::new(row, "lease");
+        let at: String = fields.get("name")?;
+        let name = LeaseName::new(at.as_str());
+        let fence = Fence(fields.number("fence")?);
+        part.push(at, Record::Lease { name, fence });
+    }
+    part.end()
+}
+
+/// Takes in a lease that nobody holds.
+pub(crate) fn restore(
+    connection: &Connection,
+    name: &LeaseName,
+    fence: Fence,
+) -> Result<(), Fault> {
+    connection
+        .prepare_cached(RESTORE)?
+        .execute(params![name.as_str(), number(fence.0)])?;
+    Ok(())
 }

@@ -1,25 +1,29 @@
 //! Events that were given up, kept for a person.
 
 use matrix_bridge_core::{
-    Account, NewParkedEvent, ParkCode, ParkReason, ParkedEvent, ParkedEventId,
+    Account, NewParkedEvent, ParkCode, ParkReason, ParkedEvent, ParkedEventId, Record,
     ruma::{OwnedEventId, OwnedRoomId},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
+    contents::{Part, Records},
     fault::Fault,
     fields::{Fields, limit, number, time},
     json,
 };
 
 const PUSH: &str = "\
-    INSERT INTO parked_event (account, room, event_id, code, detail, at, raw) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    INSERT INTO parked_event (id, account, room, event_id, code, detail, at, raw) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const HAS: &str = "SELECT 1 FROM parked_event WHERE id = ?1 AND account = ?2";
 const REMOVE: &str = "DELETE FROM parked_event WHERE id = ?1";
 const NEWEST: &str = "\
     SELECT id, room, event_id, code, detail, at, raw FROM parked_event \
     WHERE account = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+pub(crate) const PAGE: &str = "\
+    SELECT id, account, room, event_id, code, detail, at, raw FROM parked_event \
+    WHERE id > ?1 ORDER BY id LIMIT ?2";
 const COUNT: &str = "SELECT rows FROM record_count WHERE name = 'parked_event'";
 const PRUNE: &str = "\
     DELETE FROM parked_event \
@@ -46,6 +50,26 @@ pub(super) fn push(
     account: &Account,
     event: &NewParkedEvent,
 ) -> Result<(), Fault> {
+    insert(connection, None, account, event)
+}
+
+/// Takes in an event that has an id already.
+pub(crate) fn restore(
+    connection: &Connection,
+    account: &Account,
+    event: &ParkedEvent,
+) -> Result<(), Fault> {
+    let ParkedEvent { id, event } = event;
+    insert(connection, Some(*id), account, event)
+}
+
+/// Under a new id if none is given.
+fn insert(
+    connection: &Connection,
+    id: Option<ParkedEventId>,
+    account: &Account,
+    event: &NewParkedEvent,
+) -> Result<(), Fault> {
     let NewParkedEvent {
         room,
         event_id,
@@ -54,6 +78,7 @@ pub(super) fn push(
         at,
     } = event;
     connection.prepare_cached(PUSH)?.execute(params![
+        id.map(|id| number(id.0)),
         account.as_str(),
         room.as_str(),
         event_id.as_ref().map(|id| id.as_str()),
@@ -83,6 +108,25 @@ pub(crate) fn newest(
         });
     }
     Ok(events)
+}
+
+pub(crate) fn page(connection: &Connection, place: &str, most: usize) -> Result<Records, Fault> {
+    let mut part = Part::<u64>::behind(place)?;
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let mut rows = statement.query(params![number(part.key), limit(most)])?;
+    while let Some(row) = rows.next()? {
+        let fields = Fields::new(row, "parked_event");
+        let id = fields.number("id")?;
+        let record = Record::ParkedEvent {
+            account: Account::new(fields.get::<String>("account")?),
+            event: ParkedEvent {
+                id: ParkedEventId(id),
+                event: read(&fields)?,
+            },
+        };
+        part.push(id, record);
+    }
+    part.end()
 }
 
 /// Removes the oldest of those beyond `max`, `at_once` at most.

@@ -1,12 +1,13 @@
 //! What is known about rooms.
 
 use matrix_bridge_core::{
-    Account, LastSeen, Membership, RoomFacts,
+    Account, LastSeen, Membership, Record, RoomFacts,
     ruma::{OwnedEventId, OwnedRoomId, RoomId},
 };
 use rusqlite::{Connection, Row, params};
 
 use crate::{
+    contents::{Part, Records},
     fault::Fault,
     fields::{Fields, limit, time},
 };
@@ -21,11 +22,14 @@ const GET: &str = "\
 const LIST: &str = "\
     SELECT room, membership, since, encrypted, successor, last_seen, last_seen_at \
     FROM room WHERE account = ?1 AND membership = ?2 AND room > ?3 ORDER BY room LIMIT ?4";
+pub(crate) const PAGE: &str = "\
+    SELECT room, account, membership, since, encrypted, successor, last_seen, last_seen_at \
+    FROM room WHERE (account, room) >= (?1, ?2) ORDER BY account, room LIMIT ?3 OFFSET ?4";
 const ENCRYPTED: &str = "SELECT count(*) FROM room WHERE account = ?1 AND encrypted = 1";
 const IS_LAST_SEEN: &str =
     "SELECT EXISTS (SELECT 1 FROM room WHERE account = ?1 AND last_seen = ?2)";
 
-pub(super) fn set(
+pub(crate) fn set(
     connection: &Connection,
     account: &Account,
     facts: &RoomFacts,
@@ -103,6 +107,21 @@ pub(crate) fn is_last_seen(
 ) -> Result<bool, Fault> {
     let mut statement = connection.prepare_cached(IS_LAST_SEEN)?;
     Ok(statement.query_row([account.as_str(), event.as_str()], |row| row.get(0))?)
+}
+
+pub(crate) fn page(connection: &Connection, place: &str, most: usize) -> Result<Records, Fault> {
+    let mut part = Part::<(String, String)>::behind(place)?;
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let (account, room) = &part.key;
+    let mut rows = statement.query(params![account, room, limit(most), part.is_behind])?;
+    while let Some(row) = rows.next()? {
+        let account: String = Fields::new(row, "room").get("account")?;
+        let facts = read(row)?;
+        let key = (account.clone(), facts.room.to_string());
+        let account = Account::new(account);
+        part.push(key, Record::Room { account, facts });
+    }
+    part.end()
 }
 
 fn read(row: &Row<'_>) -> Result<RoomFacts, Fault> {

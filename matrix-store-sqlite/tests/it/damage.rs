@@ -94,7 +94,7 @@ async fn the_file_says_what_it_is_and_how_it_is_kept() {
     ];
     let expected = [
         0x4d78_4272.to_string(),
-        "3".into(),
+        "4".into(),
         "2".into(),
         "wal".into(),
     ];

@@ -5,6 +5,7 @@
 mod backup;
 mod child;
 mod conformance;
+mod contents;
 mod crash;
 mod damage;
 mod engine;
@@ -14,4 +15,5 @@ mod group;
 mod marks;
 mod open;
 mod sample;
+mod schema_3;
 mod upgrade;

@@ -126,7 +126,7 @@ async fn a_schema_from_the_future_is_refused() {
             error,
             OpenError::NewerSchema {
                 found: 99,
-                known: 3,
+                known: 4,
                 ..
             }
         )

@@ -1,12 +1,17 @@
 //! Stores that are wrong on purpose, each in one way.
 //!
 //! A suite that has never failed proves nothing: every one of these must fail at least
-//! one case of the [suite](crate::conformance). They are also what a new case is tried
-//! on.
+//! one case of the [suite](crate::conformance), or of that of
+//! [copying](crate::conformance::contents). They are also what a new case is tried on.
 
+mod beside;
+mod copies;
+mod copying;
 mod deciding;
 mod fault;
+mod forgetting;
 mod gaps;
+mod mixing;
 mod receiving;
 mod rows;
 mod sending;
@@ -18,6 +23,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use matrix_bridge_core::Store;
 
+pub use self::copies::{BROKEN_COPIES, BrokenCopy};
 use self::fault::{BrokenStore, Fault};
 use crate::conformance::{InMemory, StoreFactory};
 
@@ -113,6 +119,35 @@ pub const BROKEN: &[Broken] = &[
     broken::<telling::LeaseShared>("lease holders are not compared"),
     broken::<telling::FenceConstant>("fences do not grow"),
     broken::<telling::NeverClosed>("a closed store goes on"),
+    broken::<forgetting::TargetsForgotten>("what a row is about is forgotten"),
+    broken::<forgetting::ClassesFolded>("rare classes are kept as another"),
+    broken::<forgetting::AgeOfCauseForgotten>("the age of a cause is forgotten"),
+    broken::<forgetting::RowsRenumbered>("ids of rows are counted anew"),
+    broken::<forgetting::SourcesByAccount>("sources are kept by account"),
+    broken::<forgetting::ParkedCheckedFirst>("parked events are checked first"),
+    broken::<forgetting::NoRetryFence>("what is gone is put off in silence"),
+    broken::<forgetting::LastEventsMarked>("last events of rooms get marks"),
+    broken::<forgetting::EventsMadeUp>("rows without an event are linked to one"),
+    broken::<forgetting::ReasonsReversed>("reasons are told from the end"),
+    broken::<forgetting::LeasesOnlyGrow>("a lease never gets shorter"),
+    broken::<forgetting::LimitsByAccount>("limits are taken by account"),
+    broken::<forgetting::PrunedInSilence>("pruning stops in silence"),
+    broken::<mixing::FactsForAll>("accounts share their rooms"),
+    broken::<mixing::InboxForAll>("accounts share their inbox"),
+    broken::<mixing::EveryCommitMoves>("every commit moves the source"),
+    broken::<mixing::OneSource>("all sources are one"),
+    broken::<mixing::OneLease>("all leases are one"),
+    broken::<mixing::AllRequeued>("rows in any state count as requeued"),
+    broken::<mixing::LimitsIgnored>("records are pruned without a limit"),
+    broken::<mixing::MarksGetYounger>("a mark set again is young"),
+    broken::<beside::LastWordCounts>("of settlements of a row the last one counts"),
+    broken::<beside::LastCommitHeld>("the last commit is held back"),
+    broken::<beside::ClaimedByKey>("claimed rows are in the order of their keys"),
+    broken::<beside::GenerationCached>("generations are remembered by process"),
+    broken::<beside::MarksCached>("marks are remembered by process"),
+    broken::<beside::ValuesCached>("values are remembered by process"),
+    broken::<beside::LeasesApart>("leases are held by process"),
+    broken::<beside::ClaimsApart>("claims of others are not seen"),
 ];
 
 const fn broken<F: Fault + Default>(name: &'static str) -> Broken {
@@ -135,5 +170,10 @@ struct BrokenFactory {
 impl StoreFactory for BrokenFactory {
     async fn open(&self, name: &str) -> Arc<dyn Store> {
         self.broken.wrap(self.inner.open(name).await)
+    }
+
+    async fn open_beside(&self, name: &str) -> Option<Arc<dyn Store>> {
+        let beside = self.inner.open_beside(name).await?;
+        Some(self.broken.wrap(beside))
     }
 }

@@ -32,13 +32,27 @@ impl Checked {
         }
     }
 
+    /// The store of `other`, opened once more beside it.
+    pub(super) async fn beside(factory: &dyn StoreFactory, other: &Self) -> Option<Self> {
+        Some(Self {
+            store: factory.open_beside(&other.name).await?,
+            name: other.name.clone(),
+        })
+    }
+
     /// Closes the store and opens it again.
     pub(super) async fn reopen(self, factory: &dyn StoreFactory) -> Self {
+        let name = self.close().await;
+        Self::open_as(factory, &name).await
+    }
+
+    /// Closes the store and returns its name.
+    pub(super) async fn close(self) -> String {
         let Self { store, name } = self;
         store.close().await.expect("closing works");
         // A file may be locked while anybody holds the store.
         drop(store);
-        Self::open_as(factory, &name).await
+        name
     }
 
     pub(super) async fn checkpoint(&self) -> Checkpoint {

@@ -2,15 +2,15 @@
 
 use matrix_bridge_core::{
     Advance, Batch, Checkpoint, CommitOutcome, Fence, Generation, InboxId, InboxRetry, Owner,
-    Position, SourceId, Stale,
+    ParkedEventId, Position, SourceId, Stale,
 };
 
 use super::{
     StoreFactory,
     checked::Checked,
     sample::{
-        account, advance, at, batch, event, event_ids, full_batch, inbox_event, lease_name,
-        lease_of, other_account, source,
+        account, advance, at, batch, event, event_ids, full_batch, inbox_event, keys, lease_name,
+        lease_of, other_account, row, set, source,
     },
 };
 
@@ -280,6 +280,80 @@ pub async fn a_large_batch_is_one_commit(factory: &dyn StoreFactory) {
 }
 
 /// The same batch, made under a lease.
+/// A source belongs to no account, nor does a value or a key: two accounts that name the
+/// same mean the same.
+pub async fn accounts_share_sources_values_and_keys(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let first = Batch {
+        advance: advance(0, "s1"),
+        values: vec![set("shared", "1")],
+        rows: vec![row("shared", "lane")],
+        ..batch()
+    };
+    store.commit(first).await;
+    let of_other = |from, text| Batch {
+        account: other_account(),
+        advance: advance(from, "s2"),
+        values: vec![set("shared", text)],
+        rows: vec![row("shared", "of the other"), row("own", "lane")],
+        ..batch()
+    };
+
+    let late = store.try_commit(of_other(0, "late")).await;
+    let now = store.checkpoint().await;
+    assert_eq!(late, CommitOutcome::Stale(Stale::Source(now)));
+    store.commit(of_other(1, "2")).await;
+
+    assert_eq!(store.checkpoint().await.generation, Generation(2));
+    assert_eq!(store.values(&["shared"]).await, [Some(b"2".to_vec())]);
+    assert_eq!(keys(&store.claim_one(1).await.rows), ["shared", "own"]);
+}
+
+/// Inbox entries are checked before parked events.
+pub async fn parked_events_are_checked_last(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let stale = Batch {
+        inbox_done: vec![InboxId(7)],
+        parked_done: vec![ParkedEventId(7)],
+        ..batch()
+    };
+    let outcome = store.try_commit(stale.clone()).await;
+    assert_eq!(outcome, CommitOutcome::Stale(Stale::Inbox(InboxId(7))));
+
+    let inbox_done = Vec::new();
+    let outcome = store
+        .try_commit(Batch {
+            inbox_done,
+            ..stale
+        })
+        .await;
+    let parked = Stale::Parked(ParkedEventId(7));
+    assert_eq!(outcome, CommitOutcome::Stale(parked));
+}
+
+/// An account cannot put off what is in another one's inbox.
+pub async fn an_inbox_event_of_another_account_cannot_be_put_off(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    store.commit(full_batch("one")).await;
+    let before = store.contents(&["one", "two"]).await;
+    let id = before.inbox[0].id;
+    let retry = InboxRetry {
+        id,
+        attempts: 9,
+        due: at(900),
+    };
+    let foreign = Batch {
+        account: other_account(),
+        inbox_retry: vec![retry],
+        ..full_batch("two")
+    };
+
+    let outcome = store.try_commit(foreign).await;
+
+    assert_eq!(outcome, CommitOutcome::Stale(Stale::Inbox(id)));
+    assert_eq!(store.contents(&["one", "two"]).await, before);
+}
+
 fn owned(fence: Fence, batch: Batch) -> Batch {
     let lease = lease_name();
     Batch {

@@ -1,16 +1,16 @@
 //! Rows on their way into the outbox.
 
 use matrix_bridge_core::{
-    Action, Batch, Disposition, EndpointClass, ListState, NewRow, OutcomeResult, Row, RowState,
-    Target, Verdict,
+    Action, Batch, Disposition, EndpointClass, ListState, NewRow, OutcomeResult, Row, RowKey,
+    RowState, Target, Verdict,
 };
 
 use super::{
     StoreFactory,
     checked::Checked,
     sample::{
-        at, batch, claimed_keys, due, event, from, json, keys, linked, message, parked, reason,
-        row, shadow, user,
+        at, batch, blocking, claimed_keys, due, event, from, json, keys, linked, message, parked,
+        reason, row, shadow, user,
     },
 };
 
@@ -185,6 +185,87 @@ pub async fn a_row_parked_from_the_start_is_never_claimed(factory: &dyn StoreFac
 }
 
 /// The row that `new` becomes at the place of `place`.
+/// What is about another row says so until it is sent.
+pub async fn actions_about_rows_come_back(factory: &dyn StoreFactory) {
+    let mut store = Checked::open(factory).await;
+    let actions = [
+        Action::Relate {
+            event_type: "m.reaction".into(),
+            content: json(r#"{"m.relates_to":{"rel_type":"m.annotation"}}"#),
+            target: RowKey::new("target\0"),
+        },
+        Action::Redact {
+            target: Target::Row(RowKey::new("target")),
+            reason: None,
+        },
+    ];
+    let rows = actions.clone().map(|action| {
+        let mut row = row(&format!("{action:?}"), "lane");
+        row.body.action = action;
+        row
+    });
+    store.enqueue(rows.to_vec()).await;
+    store = store.reopen(factory).await;
+
+    let claim = store.claim_one(1).await;
+
+    let sent = claim.rows.iter().map(|row| row.body.action.clone());
+    assert_eq!(sent.collect::<Vec<_>>(), actions);
+}
+
+/// A row of every class comes back with who sends it and with what caused it.
+pub async fn every_kind_of_row_comes_back(factory: &dyn StoreFactory) {
+    let mut store = Checked::open(factory).await;
+    let classes = [
+        EndpointClass::Event,
+        EndpointClass::Invite,
+        EndpointClass::Join,
+        EndpointClass::Profile,
+        EndpointClass::Media,
+        EndpointClass::Login,
+        EndpointClass::Read,
+    ];
+    let rows: Vec<NewRow> = classes
+        .into_iter()
+        .map(|class| {
+            let mut row = from(row(class.as_str(), class.as_str()), class.as_str());
+            row.class = class;
+            row.body.cause = Some(event(class.as_str()));
+            row.body.caused_at = Some(at(77));
+            blocking(row)
+        })
+        .collect();
+    store.enqueue(rows.clone()).await;
+    store = store.reopen(factory).await;
+
+    let listed = store.list(ListState::Waiting).await;
+
+    let expected = rows
+        .iter()
+        .zip(&listed)
+        .map(|(row, place)| waiting(row, place));
+    assert_eq!(listed, expected.collect::<Vec<_>>());
+}
+
+/// A late word about a row must not reach the one that came after it.
+pub async fn row_ids_are_not_used_again(factory: &dyn StoreFactory) {
+    let mut store = Checked::open(factory).await;
+    store
+        .enqueue(vec![row("a", "lane"), parked(row("b", "lane"))])
+        .await;
+    let former = store.only(ListState::Parked).await.id;
+    assert_eq!(store.discard(&[former]).await, 1);
+    store = store.reopen(factory).await;
+
+    store.enqueue(vec![parked(row("c", "lane"))]).await;
+
+    let next = store.only(ListState::Parked).await.id;
+    assert!(next > former, "{next:?} after {former:?}");
+    assert_eq!(store.discard(&[former]).await, 0);
+    assert_eq!(store.requeue(&[former], 2).await, 0);
+    assert_eq!(keys(&store.list(ListState::Parked).await), ["c"]);
+}
+
 fn waiting(new: &NewRow, place: &Row) -> Row {
     let new = new.clone();
     Row {

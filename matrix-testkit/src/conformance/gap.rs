@@ -246,7 +246,7 @@ async fn open_gap(store: &Checked, after: &[&str]) -> InboxId {
 }
 
 /// Fills the gap with events of those names; `rest` is what is still missing.
-fn fill(gap_id: InboxId, names: &[&str], rest: Option<&str>) -> Batch {
+pub(super) fn fill(gap_id: InboxId, names: &[&str], rest: Option<&str>) -> Batch {
     let entries = names.iter().map(|name| inbox_event(name, "one")).collect();
     let rest = rest.map(gap);
     Batch {
@@ -290,7 +290,7 @@ async fn refused(store: &Checked, batch: Batch, id: InboxId) {
 }
 
 /// Events by name, gaps by where they go on.
-fn names(inbox: &[InboxEntry]) -> Vec<String> {
+pub(super) fn names(inbox: &[InboxEntry]) -> Vec<String> {
     let name = |entry: &InboxEntry| match &entry.entry.item {
         InboxItem::Event { event_id, .. } => {
             let id = event_id.as_str().trim_start_matches('$');

@@ -17,7 +17,7 @@ use super::{
 
 /// Text that stores are known to bend: by ending it, folding it, trimming it, or running
 /// it. Every one differs from every other.
-fn texts() -> Vec<String> {
+pub(super) fn texts() -> Vec<String> {
     let short = [
         "",
         " ",

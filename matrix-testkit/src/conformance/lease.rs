@@ -114,6 +114,23 @@ pub async fn fences_grow_over_a_restart(factory: &dyn StoreFactory) {
     assert!(second > first);
 }
 
+/// A renewal counts from its own time on, also where that makes the lease shorter.
+pub async fn a_lease_runs_from_its_last_renewal(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    let first = store.held(lease_of("first", 10)).await;
+    let short = LeaseRequest {
+        ttl: HOLD / 4,
+        ..lease_of("first", 20)
+    };
+    assert_eq!(store.held(short).await, first);
+
+    let until = at(20) + HOLD / 4;
+    let other = store.lease(lease_of("second", until.0 - 1)).await;
+    assert_eq!(other, LeaseOutcome::Taken { until });
+    let next = store.held(lease_of("second", until.0)).await;
+    assert!(next > first);
+}
+
 async fn release(store: &Checked, name: &LeaseName, fence: Fence) {
     let released = store.store.release(name, fence).await;
     released.expect("releasing works");

@@ -1,11 +1,11 @@
 //! Events that will not be handled again.
 
-use matrix_bridge_core::Batch;
+use matrix_bridge_core::{Batch, Membership};
 
 use super::{
     StoreFactory,
     checked::Checked,
-    sample::{account, batch, event, last_seen, other_account},
+    sample::{account, batch, event, facts, last_seen, other_account},
 };
 
 /// The answers come in the order of the questions, also for one asked twice.
@@ -56,6 +56,29 @@ pub async fn the_last_event_of_a_room_counts_as_seen(factory: &dyn StoreFactory)
     assert_eq!(store.seen(&["last"]).await, [true]);
     let other = store.store.seen(&other_account(), &[event("last")]).await;
     assert_eq!(other.expect("marks are readable"), [false]);
+}
+
+/// Only the last event of a room counts without a mark: not the one before it, and none
+/// once we have left.
+pub async fn a_former_last_event_counts_no_more(factory: &dyn StoreFactory) {
+    let mut store = Checked::open(factory).await;
+    for last in ["one", "two"] {
+        let facts = vec![last_seen("room", last)];
+        store.commit(Batch { facts, ..batch() }).await;
+    }
+    assert_eq!(store.seen(&["one", "two"]).await, [false, true]);
+    store = store.reopen(factory).await;
+    assert_eq!(store.seen(&["one", "two"]).await, [false, true]);
+
+    let left = vec![facts("room", Membership::Leave)];
+    store
+        .commit(Batch {
+            facts: left,
+            ..batch()
+        })
+        .await;
+
+    assert_eq!(store.seen(&["one", "two"]).await, [false, false]);
 }
 
 fn marking(names: &[&str]) -> Batch {

@@ -1,16 +1,16 @@
 //! What a person sees and does: lists, counts, parked rows.
 
 use matrix_bridge_core::{
-    ClaimRequest, ListState, ParkCode, ParkReason, ParkedRows, QueueDepth, Row, RowId, RowState,
-    Verdict,
+    Batch, ClaimRequest, Disposition, ListState, NewParkedEvent, NewRow, ParkCode, ParkReason,
+    ParkedRows, QueueDepth, Row, RowId, RowState, Verdict,
 };
 
 use super::{
     StoreFactory,
     checked::Checked,
     sample::{
-        at, blocking, claim_at, claimed_keys, due, event, keys, parked, reason, row, settlement,
-        shadow,
+        at, batch, blocking, claim_at, claimed_keys, due, event, keys, parked, parked_event,
+        reason, row, settlement, shadow,
     },
 };
 
@@ -253,4 +253,51 @@ pub async fn parked_rows_are_counted_by_reason(factory: &dyn StoreFactory) {
     // Behind it in its lane was the row that waited.
     let expected = counted(ParkCode::Expired, 2, 1);
     assert_eq!(expired.collect::<Vec<_>>(), [expected]);
+}
+
+/// Every reason has a name in the store: of rows, of events and in counts, which come in
+/// the order of all reasons.
+pub async fn every_reason_comes_back_in_order(factory: &dyn StoreFactory) {
+    let mut store = Checked::open(factory).await;
+    let codes = ParkCode::ALL;
+    let mut backwards: Vec<ParkCode> = codes.to_vec();
+    backwards.reverse();
+    let reason = |code: ParkCode| ParkReason::new(code, code.as_str());
+    let rows = backwards.iter().map(|code| NewRow {
+        disposition: Disposition::Park(reason(*code)),
+        ..row(code.as_str(), code.as_str())
+    });
+    let events = backwards.iter().map(|code| NewParkedEvent {
+        reason: reason(*code),
+        ..parked_event(code.as_str())
+    });
+    store
+        .commit(Batch {
+            rows: rows.collect(),
+            parked: events.collect(),
+            ..batch()
+        })
+        .await;
+    store = store.reopen(factory).await;
+
+    let counted = store.parked().await;
+    let counted: Vec<_> = counted
+        .iter()
+        .map(|parked| (parked.code, parked.rows))
+        .collect();
+    let expected: Vec<_> = codes.iter().map(|code| (*code, 1)).collect();
+    assert_eq!(counted, expected);
+    let rows = store.list(ListState::Parked).await;
+    let states: Vec<_> = rows.into_iter().map(|row| row.state).collect();
+    let expected: Vec<_> = backwards
+        .iter()
+        .map(|code| RowState::Parked {
+            reason: reason(*code),
+        })
+        .collect();
+    assert_eq!(states, expected);
+    let events = store.parked_events().await;
+    let reasons: Vec<_> = events.into_iter().map(|event| event.event.reason).collect();
+    let expected: Vec<_> = codes.iter().map(|code| reason(*code)).collect();
+    assert_eq!(reasons, expected);
 }

@@ -7,7 +7,10 @@ use matrix_bridge_core::{
 use super::{
     StoreFactory,
     checked::{Checked, Contents},
-    sample::{at, claimed_keys, due, event, keys, message, reason, row, settlement, settlements},
+    sample::{
+        at, claimed_keys, due, event, keys, link, linked, message, reason, row, settlement,
+        settlements,
+    },
 };
 
 /// A sent row is a record with its event, and its lane goes on.
@@ -244,6 +247,44 @@ pub async fn a_parked_row_lets_its_lane_go_on(factory: &dyn StoreFactory) {
 }
 
 /// Rows of one lane, in order.
+/// A call may say several things of one row; what comes after its end is lost.
+pub async fn one_call_settles_a_row_step_by_step(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    store.enqueue(rows(&["a", "b"])).await;
+    let claim = store.claim_one(1).await;
+    let amended = message("amended");
+    let of = |n: usize, verdict| settlement(&claim, &claim.rows[n], verdict, 2);
+    let steps = vec![
+        of(0, Verdict::Amend(amended.clone())),
+        of(1, Verdict::Park(reason("no"))),
+        of(0, Verdict::Sent(Some(event("a")))),
+        of(0, Verdict::Park(reason("too late"))),
+        of(1, Verdict::Sent(Some(event("too late")))),
+    ];
+
+    let lost = store.settle(steps).await;
+
+    assert_eq!(lost, [claim.rows[0].id, claim.rows[1].id]);
+    assert_eq!(store.only(ListState::Sent).await.body.action, amended);
+    assert_eq!(keys(&store.list(ListState::Parked).await), ["b"]);
+    assert_eq!(store.outcomes().await.len(), 2);
+}
+
+/// A row that made no event is sent; the host's message keeps the event it had.
+pub async fn a_row_that_makes_no_event_links_nothing(factory: &dyn StoreFactory) {
+    let store = Checked::open(factory).await;
+    for (key, sent) in [("a", Some(event("a"))), ("b", None)] {
+        store
+            .enqueue(vec![linked(row(key, "lane"), "host id")])
+            .await;
+        store.settle_due(Verdict::Sent(sent), 1).await;
+    }
+
+    assert_eq!(store.list(ListState::Sent).await.len(), 2);
+    let linked = store.store.linked_event(&link("host id")).await;
+    assert_eq!(linked.expect("links are readable"), Some(event("a")));
+}
+
 fn rows(keys: &[&str]) -> Vec<NewRow> {
     keys.iter().map(|key| row(key, "lane")).collect()
 }
