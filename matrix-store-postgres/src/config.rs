@@ -150,7 +150,8 @@ impl PostgresConfig {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open); and [`OpenError::InUse`] while a process works on it.
+    /// As [`open`](Self::open); and [`OpenError::InUse`] where a process works on it, or has
+    /// not counted as gone within [`takeover`](Self::takeover).
     pub async fn open_for_copy(mut self) -> Result<PostgresStore, OpenError> {
         self.for_copy = true;
         self.open().await

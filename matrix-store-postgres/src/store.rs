@@ -66,9 +66,11 @@ impl PostgresStore {
         worker: Arc<Worker>,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (beating, pool, until) = (worker.clone(), connections.clone(), stop.clone());
-        tasks.spawn(async move { beating.keep(&pool, &until).await });
-        if config.listens {
+        if !config.for_copy {
+            let (beating, pool, until) = (worker.clone(), connections.clone(), stop.clone());
+            tasks.spawn(async move { beating.keep(&pool, &until).await });
+        }
+        if config.listens && !config.for_copy {
             tasks.spawn(listen::listen(config.clone(), worker.clone(), stop.clone()));
         }
         Self {

@@ -20,6 +20,8 @@ use crate::{
 };
 
 const JOIN: &str = "INSERT INTO worker (until) VALUES (ms() + $1) RETURNING id";
+/// For who does not work on the store.
+const NUMBER: &str = "SELECT nextval(pg_get_serial_sequence('worker', 'id')) AS id";
 const RENEW: &str = "UPDATE worker SET until = ms() + $2 WHERE id = $1";
 const REJOIN: &str = "\
     INSERT INTO worker (id, until) OVERRIDING SYSTEM VALUE VALUES ($1, ms() + $2) \
@@ -52,6 +54,13 @@ pub(crate) struct Worker {
 /// Joins those who work on the store; returns the number that nobody else has.
 pub(crate) async fn join(mut session: Session, takeover: Duration) -> Result<i64, Fault> {
     let rows = session.write(JOIN, &[&span(takeover)]).await?;
+    let row = rows.first().ok_or(Fault::Slow)?;
+    Ok(row.try_get("id")?)
+}
+
+/// A number that nobody else has, for who does not work on the store.
+pub(crate) async fn number(mut session: Session) -> Result<i64, Fault> {
+    let rows = session.write(NUMBER, &[]).await?;
     let row = rows.first().ok_or(Fault::Slow)?;
     Ok(row.try_get("id")?)
 }

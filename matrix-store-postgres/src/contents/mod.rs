@@ -22,18 +22,23 @@ impl Contents for PostgresStore {
     }
 
     async fn begin(&self) -> Result<(), StoreError> {
-        self.call_of_copy("making ready for a copy", write::begin)
-            .await
+        self.call_of_copy("making ready for a copy", |session| {
+            write::begin(session, self.worker().id())
+        })
+        .await
     }
 
     async fn write(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.call_of_copy("writing records", |session| {
-            write::records(session, records)
+            write::records(session, self.worker().id(), records)
         })
         .await
     }
 
     async fn finish(&self) -> Result<(), StoreError> {
-        self.call_of_copy("ending a copy", write::finish).await
+        self.call_of_copy("ending a copy", |session| {
+            write::finish(session, self.worker().id())
+        })
+        .await
     }
 }

@@ -137,7 +137,7 @@ async fn read(session: &mut Session, part: Part, after: Option<&str>, most: usiz
             by_number(session, OUTCOMES, "cursor", after, most, became).await
         }
         Part::Links => by_digest(session, LINKS, after, most, linked).await,
-        Part::Last => Ok((last(session).await?, None)),
+        Part::Last => last(session, after, most).await,
     }
 }
 
@@ -319,9 +319,10 @@ fn linked(row: &Row) -> Result<Record, Fault> {
 }
 
 /// The last number that each counter has given.
-async fn last(session: &mut Session) -> Result<Vec<Record>, Fault> {
+async fn last(session: &mut Session, after: Option<&str>, most: usize) -> Read {
+    let done: usize = decoded(after)?.unwrap_or(0);
     let mut records = Vec::new();
-    for of in Counted::ALL {
+    for of in Counted::ALL.into_iter().skip(done).take(most) {
         let sequence = sequence(of);
         let sql =
             format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS n FROM {sequence}");
@@ -330,7 +331,8 @@ async fn last(session: &mut Session) -> Result<Vec<Record>, Fault> {
         let number = Fields::new(row, sequence).number("n")?;
         records.push(Record::Last { of, number });
     }
-    Ok(records)
+    let last = encoded(&(done + records.len()))?;
+    Ok((records, Some(last)))
 }
 
 /// What counts it.

@@ -16,18 +16,22 @@ use crate::{
     text::{digest, encode},
 };
 
-const LOCK: &str = "SELECT unfinished FROM matrix_bridge_store FOR UPDATE";
+const LOCK: &str = "SELECT copy FROM matrix_bridge_store FOR UPDATE";
+/// Also a store that gave out numbers, though nothing is left of what had them.
 const IS_FULL: &str = "\
     SELECT 1 WHERE EXISTS (SELECT 1 FROM source) OR EXISTS (SELECT 1 FROM mark) \
     OR EXISTS (SELECT 1 FROM room) OR EXISTS (SELECT 1 FROM inbox) \
     OR EXISTS (SELECT 1 FROM parked_event) OR EXISTS (SELECT 1 FROM value) \
     OR EXISTS (SELECT 1 FROM lease) OR EXISTS (SELECT 1 FROM outbox) \
-    OR EXISTS (SELECT 1 FROM outcome) OR EXISTS (SELECT 1 FROM link)";
+    OR EXISTS (SELECT 1 FROM outcome) OR EXISTS (SELECT 1 FROM link) \
+    OR (SELECT is_called FROM row_id) OR (SELECT is_called FROM inbox_id) \
+    OR (SELECT is_called FROM parked_event_id) OR (SELECT is_called FROM claim_token) \
+    OR (SELECT is_called FROM outcome_cursor)";
 /// Counters start anew with their tables.
 const EMPTY: &str = "\
     TRUNCATE source, mark, room, inbox, parked_event, value, lease, outbox, lane, outcome, link, \
     tally RESTART IDENTITY";
-const SET_UNFINISHED: &str = "UPDATE matrix_bridge_store SET unfinished = $1";
+const SET_COPY: &str = "UPDATE matrix_bridge_store SET copy = $1";
 const SOURCE: &str = "INSERT INTO source (id, name, position, generation) VALUES ($1, $2, $3, $4)";
 const MARKS: &str = "\
     INSERT INTO mark (digest, at) SELECT digest, at \
@@ -60,25 +64,26 @@ const LANES: &str = "\
     FROM outbox AS first WHERE state = 0 ORDER BY lane, id";
 
 /// Empties what a copy has left, or makes sure that there is nothing.
-pub(super) async fn begin(mut session: Session) -> Result<(), Fault> {
+pub(super) async fn begin(mut session: Session, copy: i64) -> Result<(), Fault> {
     let tx = session.begin().await?;
-    let is_unfinished = match tx.row(LOCK, &[]).await? {
-        Some(row) => row.try_get("unfinished")?,
-        None => false,
-    };
-    if !is_unfinished && tx.row(IS_FULL, &[]).await?.is_some() {
+    let former = under_way(&tx).await?;
+    if former.is_none() && tx.row(IS_FULL, &[]).await?.is_some() {
         tx.roll_back().await?;
         let reason = Reason("there is something in the store already");
         return Err(Fault::Invalid(reason.into()));
     }
     tx.script(EMPTY).await?;
-    tx.run(SET_UNFINISHED, &[&true]).await?;
+    tx.run(SET_COPY, &[&Some(copy)]).await?;
     tx.commit().await
 }
 
-pub(super) async fn records(mut session: Session, records: Vec<Record>) -> Result<(), Fault> {
+pub(super) async fn records(
+    mut session: Session,
+    copy: i64,
+    records: Vec<Record>,
+) -> Result<(), Fault> {
     let tx = session.begin().await?;
-    refuse_finished(&tx).await?;
+    refuse_other(&tx, copy).await?;
     let mut marks = Vec::new();
     for record in records {
         match record {
@@ -92,20 +97,29 @@ pub(super) async fn records(mut session: Session, records: Vec<Record>) -> Resul
 }
 
 /// The lanes follow from their rows.
-pub(super) async fn finish(mut session: Session) -> Result<(), Fault> {
+pub(super) async fn finish(mut session: Session, copy: i64) -> Result<(), Fault> {
     let tx = session.begin().await?;
-    refuse_finished(&tx).await?;
+    refuse_other(&tx, copy).await?;
     tx.run(LANES, &[]).await?;
-    tx.run(SET_UNFINISHED, &[&false]).await?;
+    tx.run(SET_COPY, &[&None::<i64>]).await?;
     tx.commit().await
 }
 
-async fn refuse_finished(tx: &Tx<'_>) -> Result<(), Fault> {
+/// Whoever began another copy has removed what this one wrote.
+async fn refuse_other(tx: &Tx<'_>, copy: i64) -> Result<(), Fault> {
+    let reason = match under_way(tx).await? {
+        Some(found) if found == copy => return Ok(()),
+        Some(_) => "another copy into this store was begun meanwhile",
+        None => "no copy was begun",
+    };
+    Err(Fault::Invalid(Reason(reason).into()))
+}
+
+/// The number of the copy that was begun and not finished; nobody else begins or ends one
+/// before this transaction ends.
+async fn under_way(tx: &Tx<'_>) -> Result<Option<i64>, Fault> {
     let row = tx.row(LOCK, &[]).await?.ok_or(Fault::Slow)?;
-    match row.try_get("unfinished")? {
-        true => Ok(()),
-        false => Err(Fault::Invalid(Reason("no copy was begun").into())),
-    }
+    Ok(row.try_get("copy")?)
 }
 
 async fn write(tx: &Tx<'_>, record: Record) -> Result<(), Fault> {

@@ -58,8 +58,7 @@ pub enum OpenError {
     },
     /// Somebody works on it, and a copy wants it alone.
     #[error(
-        "{workers} other processes work on the schema {schema}; stop them, and wait until they \
-         count as gone"
+        "processes that work on the schema {schema}: {workers}; a copy wants it alone, stop them"
     )]
     InUse {
         /// Which schema.

@@ -20,14 +20,15 @@ const LOCK: &str =
 const TABLES: &str = "\
     SELECT count(*) AS tables, count(*) FILTER (WHERE tablename = 'matrix_bridge_store') AS ours \
     FROM pg_tables WHERE schemaname = current_setting('search_path')";
+/// `copy` is the number of the copy that was begun and not finished.
 const BEGIN: &str = "\
     CREATE TABLE matrix_bridge_store ( \
-        single     boolean PRIMARY KEY DEFAULT true CHECK (single), \
-        version    integer NOT NULL, \
-        unfinished boolean NOT NULL DEFAULT false \
+        single  boolean PRIMARY KEY DEFAULT true CHECK (single), \
+        version integer NOT NULL, \
+        copy    bigint \
     ); \
     INSERT INTO matrix_bridge_store (version) VALUES (0)";
-const LOOK: &str = "SELECT version, unfinished FROM matrix_bridge_store";
+const LOOK: &str = "SELECT version, copy IS NOT NULL AS unfinished FROM matrix_bridge_store";
 const STEP_DONE: &str = "UPDATE matrix_bridge_store SET version = $1";
 
 /// What opening found.

@@ -39,14 +39,20 @@ pub(crate) async fn open(config: PostgresConfig) -> Result<PostgresStore, OpenEr
         let schema = config.schema;
         return Err(OpenError::UnfinishedCopy { schema });
     }
-    let worker = run(&connections, "joining", |session| {
-        worker::join(session, config.takeover)
-    })
-    .await?;
-    let worker = Arc::new(Worker::new(worker, &config));
-    if config.for_copy {
-        refuse_others(&connections, &worker, &config.schema).await?;
-    }
+    let id = match config.for_copy {
+        true => {
+            until_alone(&connections, &config).await?;
+            run(&connections, "numbering a copy", worker::number).await?
+        }
+        false => {
+            let takeover = config.takeover;
+            run(&connections, "joining", |session| {
+                worker::join(session, takeover)
+            })
+            .await?
+        }
+    };
+    let worker = Arc::new(Worker::new(id, &config));
     worker.count_others(&connections).await;
     Ok(PostgresStore::new(config, connections, worker))
 }
@@ -74,23 +80,26 @@ async fn look_at_server(connections: &Connections) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// A copy wants the store alone.
-async fn refuse_others(
-    connections: &Connections,
-    worker: &Worker,
-    schema: &str,
-) -> Result<(), OpenError> {
-    let id = worker.id();
-    let workers = run(connections, "counting processes", |session| {
-        worker::others(session, id)
-    });
-    match workers.await? {
-        0 => Ok(()),
-        workers => {
-            worker.leave(connections).await;
-            let schema = schema.to_owned();
-            Err(OpenError::InUse { schema, workers })
+/// A copy wants the store alone. Who left a moment ago, and left claims behind, counts as
+/// there for a while.
+async fn until_alone(connections: &Connections, config: &PostgresConfig) -> Result<(), OpenError> {
+    const LOOKS: u32 = 20;
+    let mut looks = 0;
+    loop {
+        // Nobody has this number.
+        let others = run(connections, "counting processes", |session| {
+            worker::others(session, 0)
+        });
+        let workers = others.await?;
+        if workers == 0 {
+            return Ok(());
         }
+        if looks == LOOKS {
+            let schema = config.schema.clone();
+            return Err(OpenError::InUse { schema, workers });
+        }
+        looks += 1;
+        tokio::time::sleep(config.takeover / (LOOKS - 1)).await;
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use matrix_bridge_store_postgres::{LeaseClock, PostgresConfig, PostgresStore};
@@ -27,7 +28,9 @@ impl Place {
     /// A store of that name, to be opened.
     pub(crate) fn config(&self, name: &str) -> PostgresConfig {
         let config = PostgresConfig::new(&url()).expect("the address is one");
-        config.schema(self.schema(name)).max_connections(4)
+        let config = config.schema(self.schema(name)).max_connections(4);
+        // A copy waits for so long where a case has left claims.
+        config.takeover(Duration::from_secs(3))
     }
 
     pub(crate) fn schema(&self, name: &str) -> String {

@@ -154,7 +154,13 @@ async fn make_data(config: &PostgresConfig, folder: &Path) -> Result<(), Postgre
     command.arg("-D").arg(folder.join("data"));
     command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]);
     command.arg("--no-sync").stdin(Stdio::piped());
-    let output = command.output().await;
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let run = PostgresError::io("run python3 in", folder);
+    let mut guard = command.spawn().map_err(run)?;
+    // Open until it has ended, or the guard would end it.
+    let lifeline = guard.stdin.take();
+    let output = guard.wait_with_output().await;
+    drop(lifeline);
     let output = output.map_err(PostgresError::io("run python3 in", folder))?;
     match output.status.success() {
         true => Ok(()),
