@@ -16,6 +16,8 @@ pub(crate) enum Fault {
         place: String,
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The log ends before what was reported as written.
+    Lost { found: u64, reported: u64 },
     /// The caller's data cannot be stored.
     Invalid(Box<dyn Error + Send + Sync>),
 }
@@ -30,6 +32,10 @@ impl Fault {
             }
             Self::Corrupt { place, source } => {
                 StoreError::new(StoreErrorKind::Corrupt, place).with_source(source)
+            }
+            Self::Lost { found, reported } => {
+                let source = format!("the log ends after commit {found} of {reported}");
+                StoreError::new(StoreErrorKind::Corrupt, doing).with_source(source)
             }
             Self::Invalid(source) => {
                 StoreError::new(StoreErrorKind::Invalid, doing).with_source(source)

@@ -95,6 +95,16 @@ pub enum OpenError {
         #[source]
         source: matrix_bridge_core::StoreError,
     },
+    /// The log is damaged: sled goes back to what comes before that place.
+    #[error("{}: the log ends after commit {found}, but {reported} were reported as written; restore it from a copy, or remove the file `commits` in it to go on from there, as after restoring an old copy", path.display())]
+    Lost {
+        /// The store.
+        path: PathBuf,
+        /// The last commit in the log.
+        found: u64,
+        /// The last commit that a caller was told of.
+        reported: u64,
+    },
     /// The system failed in another way.
     #[error("{}: opening failed; see the cause", path.display())]
     Io {
@@ -139,6 +149,11 @@ impl OpenError {
     pub(super) fn from_fault(path: &Path, fault: Fault) -> Self {
         match fault {
             Fault::Sled(sled::Error::Io(error)) => Self::from_io(path, error),
+            Fault::Lost { found, reported } => Self::Lost {
+                path: path.to_owned(),
+                found,
+                reported,
+            },
             fault @ (Fault::Sled(_)
             | Fault::Panic(_)
             | Fault::Corrupt { .. }

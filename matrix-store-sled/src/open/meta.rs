@@ -1,8 +1,8 @@
 //! What the store says about itself.
 
 use crate::{
-    fault::Fault,
-    tree::{Key, Table, View, corrupt},
+    fault::{Fault, Reason},
+    tree::{Key, Table, View, commits_key, corrupt},
 };
 
 /// One step of the schema, from the one before.
@@ -30,7 +30,7 @@ pub(super) fn schema(view: &View) -> Result<Option<u64>, Fault> {
         None => Ok(None),
         Some(pair) => {
             let (first, _) = pair?;
-            let reason = crate::fault::Reason("there is something, but no schema");
+            let reason = Reason("there is something, but no schema");
             Err(corrupt(&first, reason))
         }
     }
@@ -69,7 +69,8 @@ pub(crate) fn set_unfinished(view: &mut View, is_unfinished: bool) {
 /// Whether a key is about the store itself, and there whatever is in it.
 pub(crate) fn is_about_itself(found: &[u8]) -> bool {
     let keys = [SCHEMA, RUNNING, UNFINISHED].map(key);
-    keys.iter().any(|key| key.as_bytes() == found)
+    let mut all = keys.into_iter().chain([commits_key()]);
+    all.any(|key| key.as_bytes() == found)
 }
 
 fn set_flag(view: &mut View, name: &str, is_set: bool) {

@@ -5,10 +5,12 @@ use std::{
     io,
     panic::{self, AssertUnwindSafe},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use sled::{Batch, Db, Tree};
 
+use super::{Key, Table, tally::Tally, view::View};
 use crate::fault::{Fault, PanicMessage};
 
 /// What sled calls its log.
@@ -24,6 +26,14 @@ pub(crate) struct Disk {
     tree: Tree,
     /// The log once more: sled does not sync it.
     log: File,
+    tally: Tally,
+    /// How many batches were ever written.
+    commits: AtomicU64,
+}
+
+/// Where that number is in the tree.
+pub(crate) fn commits_key() -> Key {
+    Key::of(Table::Meta).text("commits")
 }
 
 /// Why it is not known whether a batch is on disk.
@@ -39,6 +49,10 @@ pub(crate) enum CommitError {
 
 impl Disk {
     /// Opens or creates the database in `folder`, which nobody else may have open.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Lost`] also where sled has nothing to say against its log.
     pub(crate) fn open(folder: &Path, cache: u64) -> Result<Self, Fault> {
         remove_unfinished(folder).map_err(io_fault)?;
         let config = sled::Config::new()
@@ -53,10 +67,19 @@ impl Disk {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(io_fault)?;
+        let tree = Tree::clone(&db);
+        let found = guarded(|| View::of(&tree).number(&commits_key()))??;
+        let tally = Tally::open(folder).map_err(io_fault)?;
+        let reported = tally.read().map_err(io_fault)?;
+        if found < reported {
+            return Err(Fault::Lost { found, reported });
+        }
         Ok(Self {
-            tree: Tree::clone(&db),
             db: Some(db),
+            tree,
             log,
+            tally,
+            commits: AtomicU64::new(found),
         })
     }
 
@@ -66,7 +89,9 @@ impl Disk {
 
     /// Writes all of it, durably, or nothing. After an error neither is known, and nothing
     /// more may be written.
-    pub(crate) fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+    pub(crate) fn commit(&self, mut batch: Batch) -> Result<(), CommitError> {
+        let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        batch.insert(commits_key().into_bytes(), &number.to_be_bytes());
         let applied = panic::catch_unwind(AssertUnwindSafe(|| {
             self.tree.apply_batch(batch)?;
             self.tree.flush().map(drop)
@@ -77,7 +102,9 @@ impl Disk {
         }
         // sled has only asked the system to write the pages: what the disk has in its
         // own memory would be lost with the power, and so would the file's new length.
-        self.log.sync_data().map_err(CommitError::Sync)
+        self.log.sync_data().map_err(CommitError::Sync)?;
+        self.tally.note(number);
+        Ok(())
     }
 }
 

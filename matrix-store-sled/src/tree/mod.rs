@@ -7,10 +7,11 @@ mod key;
 mod pieces;
 mod scan;
 mod table;
+mod tally;
 mod view;
 
 pub(crate) use self::{
-    disk::{CommitError, Disk, guarded},
+    disk::{CommitError, Disk, commits_key, guarded},
     key::{Key, digest_of, digest_of_pair},
     scan::Pair,
     table::Table,

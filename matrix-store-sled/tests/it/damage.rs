@@ -2,14 +2,14 @@
 
 use std::{
     fs::{self, OpenOptions},
-    os::unix::fs::FileExt as _,
+    io::{Seek as _, SeekFrom, Write as _},
     path::Path,
 };
 
 use matrix_bridge_core::{
     ListState, OutboundQueue as _, RowKey, StateStore as _, StoreErrorKind, chain,
 };
-use matrix_bridge_store_sled::SledStore;
+use matrix_bridge_store_sled::{OpenError, SledStore};
 
 use crate::sample::{claim_at, enqueue, filled, folder, row};
 
@@ -86,37 +86,68 @@ async fn a_claim_that_fails_claims_nothing() {
     assert_eq!(store.claim(claim_at(5)).await.unwrap().len(), 2);
 }
 
-/// Bytes of the log that went bad: whatever sled makes of them, it is an answer.
+/// Bytes of the log that went bad: all that was written is there, or it is an error. sled
+/// alone would go back to what comes before.
 #[tokio::test]
-async fn a_log_with_bad_bytes_is_no_panic() {
-    let (folder, path) = folder();
-    let store = SledStore::open(&path).unwrap();
-    for n in 0..50 {
-        let rows = vec![row(&format!("{n}"), "lane", &"long ".repeat(500))];
-        enqueue(&store, rows).await.unwrap();
+async fn a_log_with_bad_bytes_is_not_taken_for_its_end() {
+    for reopenings in [0, 2] {
+        let (folder, path) = folder();
+        for part in 0..=reopenings {
+            let store = SledStore::open(&path).unwrap();
+            for n in 0..30 {
+                let rows = vec![row(&format!("{part} {n}"), "lane", &"long ".repeat(500))];
+                enqueue(&store, rows).await.unwrap();
+            }
+            store.close().await.unwrap();
+        }
+        let length = fs::metadata(path.join("db")).unwrap().len();
+        let mut refused = 0;
+        for n in 0..20 {
+            let copy = folder.path().join(format!("copy-{n}"));
+            copy_folder(&path, &copy);
+            spoil(&copy.join("db"), n * length / 20);
+            match read_all(&copy).await {
+                Ok(rows) => assert_eq!(rows, 30 * (reopenings + 1), "at {n} of 20"),
+                Err(_refused) => refused += 1,
+            }
+        }
+        assert!(refused > 0, "none of it was noticed");
     }
-    store.close().await.unwrap();
-    let length = fs::metadata(path.join("db")).unwrap().len();
-    let mut refused = 0;
-    for n in 0..40 {
-        let copy = folder.path().join(format!("copy-{n}"));
-        copy_folder(&path, &copy);
-        let log = OpenOptions::new()
-            .write(true)
-            .open(copy.join("db"))
-            .unwrap();
-        log.write_all_at(&[0x5a; 64], n * length / 40).unwrap();
+}
 
-        let Ok(store) = SledStore::open(&copy) else {
-            refused += 1;
-            continue;
-        };
-        let listed = store.list(ListState::Waiting, None, 100).await;
-        refused += u32::from(listed.is_err());
-        let _whatever = store.claim(claim_at(5)).await;
-        let _whatever = store.close().await;
+#[tokio::test]
+async fn a_log_that_is_gone_is_noticed() {
+    let (_folder, path) = folder();
+    filled(&path).await;
+    fs::remove_file(path.join("db")).unwrap();
+    for summary in fs::read_dir(&path).unwrap() {
+        let summary = summary.unwrap();
+        if summary.file_name().to_string_lossy().starts_with("snap.") {
+            fs::remove_file(summary.path()).unwrap();
+        }
     }
-    assert!(refused > 0, "none of it was noticed");
+
+    let error = SledStore::open(&path).unwrap_err();
+
+    assert!(matches!(error, OpenError::Lost { found: 0, .. }));
+    fs::remove_file(path.join("commits")).unwrap();
+    SledStore::open(&path).unwrap();
+}
+
+/// How many rows there are, if anything can be said.
+async fn read_all(path: &Path) -> Result<usize, String> {
+    let store = SledStore::open(path).map_err(|error| error.to_string())?;
+    let listed = store.list(ListState::Waiting, None, 1_000).await;
+    let listed = listed.map(|rows| rows.len()).map_err(|error| chain(&error));
+    let _whatever = store.claim(claim_at(5)).await;
+    store.close().await.unwrap();
+    listed
+}
+
+fn spoil(log: &Path, at: u64) {
+    let mut log = OpenOptions::new().write(true).open(log).unwrap();
+    log.seek(SeekFrom::Start(at)).unwrap();
+    log.write_all(&[0x5a; 64]).unwrap();
 }
 
 fn copy_folder(from: &Path, to: &Path) {

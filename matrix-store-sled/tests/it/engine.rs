@@ -30,7 +30,11 @@ async fn a_second_engine_is_refused_while_the_first_lives() {
 
     assert!(matches!(second, OpenError::InUse { .. }));
     assert!(matches!(copying, OpenError::InUse { .. }));
-    assert!(second.to_string().contains("bridge.sled.lock; stop that one"));
+    assert!(
+        second
+            .to_string()
+            .contains("bridge.sled.lock; stop that one")
+    );
     first.close().await.unwrap();
     SledStore::open(&path).unwrap();
 }
