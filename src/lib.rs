@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `client` | yes | `Bot`, `Client` and the homeserver's client API |
 //! | `sqlite` | yes | `SqliteStore` |
+//! | `sled` | no | `SledStore`, in Rust alone; experimental |
 //! | `backoff` | no | `RetryPolicy` for `backoff::ExponentialBackoff` |
 //!
 //! Start with `Bot`; what a handler sees and returns is in [`Event`] and [`Effects`],
@@ -21,6 +22,9 @@ pub use matrix_bridge_client::*;
 pub use matrix_bridge_store_sqlite::{
     BackupError, OpenError, SqliteConfig, SqliteStore, Synchronous,
 };
+
+#[cfg(feature = "sled")]
+pub use matrix_bridge_store_sled::{OpenError as SledOpenError, SledConfig, SledStore};
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "client", feature = "sqlite"))]

@@ -1,6 +1,8 @@
 //! The sending side: one file per theme.
 
 pub(crate) mod claim;
+#[cfg(test)]
+mod cost;
 pub(crate) mod enqueue;
 pub(crate) mod head;
 pub(crate) mod lane;

@@ -20,6 +20,9 @@ use crate::fault::{Fault, Reason};
 pub(crate) struct View {
     tree: Tree,
     changes: Changes,
+    /// How many keys were read.
+    #[cfg(test)]
+    reads: std::cell::Cell<u64>,
 }
 
 impl View {
@@ -28,7 +31,19 @@ impl View {
         Self {
             tree: tree.clone(),
             changes: Changes::default(),
+            #[cfg(test)]
+            reads: std::cell::Cell::new(0),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.get()
+    }
+
+    fn note_read(&self) {
+        #[cfg(test)]
+        self.reads.set(self.reads.get() + 1);
     }
 
     /// Begins the work of one call: [`undo`](Self::undo) goes back to here.
@@ -48,6 +63,7 @@ impl View {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Result<Option<IVec>, Fault> {
+        self.note_read();
         match self.changes.get(key.as_bytes()) {
             Some(change) => Ok(change.clone()),
             None => Ok(self.tree.get(key.as_bytes())?),
@@ -90,7 +106,8 @@ impl View {
     ) -> impl Iterator<Item = Result<Pair, Fault>> + use<'_> {
         let range = bounds(prefix.as_bytes(), after);
         let changed = self.changes.by_key().range::<Vec<u8>, _>(range.clone());
-        Merged::new(self.tree.range(range), changed, true)
+        let all = Merged::new(self.tree.range(range), changed, true);
+        all.inspect(|_read| self.note_read())
     }
 
     /// The same from the end, before the one that goes on with `before`.
@@ -101,7 +118,8 @@ impl View {
     ) -> impl Iterator<Item = Result<Pair, Fault>> + use<'_> {
         let range: (Bound<Vec<u8>>, _) = bounds_before(prefix.as_bytes(), before);
         let changed = self.changes.by_key().range::<Vec<u8>, _>(range.clone());
-        Merged::new(self.tree.range(range).rev(), changed.rev(), false)
+        let all = Merged::new(self.tree.range(range).rev(), changed.rev(), false);
+        all.inspect(|_read| self.note_read())
     }
 
     /// The first of the keys that begin with `prefix`.
