@@ -3,7 +3,7 @@
 use matrix_bridge_core::{
     Action, Address, ClaimRequest, Disposition, EndpointClass, Identity, LaneId, NewRow,
     OrderPolicy, ParkCode, ParkReason, PruneLimits, RowBody, RowKey, Settlement, Timestamp,
-    Verdict,
+    Verdict, ruma::OwnedUserId,
 };
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn filled(rows: u64) -> (TempDir, Disk) {
 }
 
 fn row(key: &str, lane: &str) -> NewRow {
-    let user = "@bot:example.org".try_into().unwrap();
+    let user: OwnedUserId = "@bot:example.org".try_into().unwrap();
     let key = RowKey::new(key);
     NewRow {
         transaction_id: key.transaction_id(&user),
