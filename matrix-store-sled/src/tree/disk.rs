@@ -6,6 +6,8 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Duration,
 };
 
 use sled::{Batch, Db, Tree};
@@ -17,15 +19,15 @@ use crate::fault::{Fault, PanicMessage};
 const LOG: &str = "db";
 /// What it calls a summary of the log that is not whole yet.
 const UNFINISHED: &str = ".generating";
+/// How often it is looked whether sled has let go of it, over two seconds.
+const LETTING_GO: u32 = 400;
 
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    /// `None` once dropped.
-    db: Option<Db>,
-    tree: Tree,
-    /// The log once more: sled does not sync it.
-    log: File,
+    db: Db,
+    /// After sled, which may hold it a moment longer.
+    log: Log,
     tally: Tally,
     /// How many batches were ever written.
     commits: AtomicU64,
@@ -61,30 +63,27 @@ impl Disk {
             // We flush after every batch.
             .flush_every_ms(None);
         let db = guarded(|| config.open())??;
-        let log = File::open(folder.join(LOG)).map_err(io_fault)?;
-        log.sync_all().map_err(io_fault)?;
+        let log = Log::open(folder).map_err(io_fault)?;
         // The names of what was created.
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(io_fault)?;
-        let tree = Tree::clone(&db);
-        let found = guarded(|| View::of(&tree).number(&commits_key()))??;
+        let found = guarded(|| View::of(&db).number(&commits_key()))??;
         let tally = Tally::open(folder).map_err(io_fault)?;
         let reported = tally.read().map_err(io_fault)?;
         if found < reported {
             return Err(Fault::Lost { found, reported });
         }
         Ok(Self {
-            db: Some(db),
-            tree,
+            db,
             log,
             tally,
             commits: AtomicU64::new(found),
         })
     }
 
-    pub(crate) const fn tree(&self) -> &Tree {
-        &self.tree
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.db
     }
 
     /// Writes all of it, durably, or nothing. After an error neither is known, and nothing
@@ -93,8 +92,8 @@ impl Disk {
         let number = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
         batch.insert(commits_key().into_bytes(), &number.to_be_bytes());
         let applied = panic::catch_unwind(AssertUnwindSafe(|| {
-            self.tree.apply_batch(batch)?;
-            self.tree.flush().map(drop)
+            self.db.apply_batch(batch)?;
+            self.db.flush().map(drop)
         }));
         match applied {
             Ok(applied) => applied.map_err(CommitError::Sled)?,
@@ -102,20 +101,35 @@ impl Disk {
         }
         // sled has only asked the system to write the pages: what the disk has in its
         // own memory would be lost with the power, and so would the file's new length.
-        self.log.sync_data().map_err(CommitError::Sync)?;
+        self.log.0.sync_data().map_err(CommitError::Sync)?;
         self.tally.note(number);
         Ok(())
     }
 }
 
-impl Drop for Disk {
+/// The log once more: sled does not sync it.
+#[derive(Debug)]
+struct Log(File);
+
+impl Log {
+    fn open(folder: &Path) -> io::Result<Self> {
+        let log = File::open(folder.join(LOG))?;
+        log.sync_all()?;
+        Ok(Self(log))
+    }
+}
+
+impl Drop for Log {
+    /// Waits until sled has let go of it: it is closed by whichever of sled's threads was
+    /// the last to look at it, and whoever opens the store next would be refused.
     fn drop(&mut self) {
-        let db = self.db.take();
-        // It syncs, and panics where that fails.
-        if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| drop(db))) {
-            let message = PanicMessage::of(&*panic);
-            tracing::error!(%message, "sled could not be closed");
+        for _ in 0..LETTING_GO {
+            if self.0.try_lock().is_ok() {
+                return;
+            }
+            thread::park_timeout(Duration::from_millis(5));
         }
+        tracing::warn!("sled still holds its log; opening the store again may be refused");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use matrix_bridge_core::{StoreError, StoreErrorKind};
+use matrix_bridge_core::{StoreError, StoreErrorKind, chain};
 
 use super::job::Job;
 use crate::{
@@ -106,7 +106,11 @@ impl Shared {
     /// Lets go of the files, once nobody reads any more.
     pub(crate) fn close(&self) {
         let disk = self.alone().take();
-        drop(disk);
+        // sled syncs once more, and panics where that fails.
+        if let Err(fault) = guarded(|| drop(disk)) {
+            let error = fault.into_store_error("closing the store");
+            tracing::error!(error = %chain(&error), "sled could not be closed");
+        }
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {

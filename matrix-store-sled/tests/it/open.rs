@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use matrix_bridge_core::{StateStore as _, StoreErrorKind, chain};
 use matrix_bridge_store_sled::{OpenError, SledConfig, SledStore};
 
-use crate::sample::{filled, folder};
+use crate::sample::{enqueue, filled, folder, row};
 
 /// The names of what is in a folder.
 fn names(folder: &Path) -> Vec<String> {
@@ -142,5 +142,17 @@ async fn a_closed_store_answers_that_it_is() {
 
         assert_eq!(read.kind(), StoreErrorKind::Closed);
         assert_eq!(written.kind(), StoreErrorKind::Closed);
+    }
+}
+
+/// sled closes its log in a thread of its own, a moment after it is told to.
+#[tokio::test]
+async fn a_store_that_was_closed_can_be_opened_at_once() {
+    let (_folder, path) = folder();
+    for n in 0..100 {
+        let store = SledStore::open(&path).unwrap();
+        let rows = vec![row(&n.to_string(), "lane", "text")];
+        enqueue(&store, rows).await.unwrap();
+        store.close().await.unwrap();
     }
 }
