@@ -19,8 +19,9 @@ use crate::fault::{Fault, PanicMessage};
 const LOG: &str = "db";
 /// What it calls a summary of the log that is not whole yet.
 const UNFINISHED: &str = ".generating";
-/// How often it is looked whether sled has let go of it, over two seconds.
-const LETTING_GO: u32 = 400;
+/// How often it is looked whether sled has let go of it, over half a second.
+/// After an error it may never do so.
+const LETTING_GO: u32 = 100;
 
 /// An open database.
 #[derive(Debug)]
@@ -71,15 +72,16 @@ impl Disk {
         let found = guarded(|| View::of(&db).number(&commits_key()))??;
         let tally = Tally::open(folder).map_err(io_fault)?;
         let reported = tally.read().map_err(io_fault)?;
-        if found < reported {
-            return Err(Fault::Lost { found, reported });
-        }
-        Ok(Self {
+        let disk = Self {
             db,
             log,
             tally,
             commits: AtomicU64::new(found),
-        })
+        };
+        match found < reported {
+            true => Err(Fault::Lost { found, reported }),
+            false => Ok(disk),
+        }
     }
 
     pub(crate) fn tree(&self) -> &Tree {

@@ -149,7 +149,7 @@ async fn a_closed_store_answers_that_it_is() {
 #[tokio::test]
 async fn a_store_that_was_closed_can_be_opened_at_once() {
     let (_folder, path) = folder();
-    for n in 0..100 {
+    for n in 0..30 {
         let store = SledStore::open(&path).unwrap();
         let rows = vec![row(&n.to_string(), "lane", "text")];
         enqueue(&store, rows).await.unwrap();
