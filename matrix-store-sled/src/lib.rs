@@ -26,8 +26,8 @@
 //!   leaves its outcome unknown, and sled's memory in disagreement with its file. Open the
 //!   store anew and read what stands. SQLite goes on after a full disk.
 //! - **One process.** sled locks its file, so nothing can read beside a running engine: no
-//!   reports, no commands about parked rows from another process, no backup of a store in
-//!   use. Within the engine's process all of that works.
+//!   reports and no commands about parked rows from another process. Within the engine's
+//!   process they work. For a backup the engine has to stop.
 //! - **Panics.** sled panics over some damage. Such a panic becomes an error of the call,
 //!   and the store closes itself; the program's panic hook still hears of it, and with
 //!   `panic = "abort"` there is nothing to be caught.
