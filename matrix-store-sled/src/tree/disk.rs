@@ -1,7 +1,7 @@
 //! sled, and what it leaves to be done.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
     panic::{self, AssertUnwindSafe},
     path::Path,
@@ -115,7 +115,9 @@ struct Log(File);
 
 impl Log {
     fn open(folder: &Path) -> io::Result<Self> {
-        let log = File::open(folder.join(LOG))?;
+        // Not every system syncs what is open for reading only.
+        let mut options = OpenOptions::new();
+        let log = options.read(true).write(true).open(folder.join(LOG))?;
         log.sync_all()?;
         Ok(Self(log))
     }
