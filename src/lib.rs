@@ -8,6 +8,7 @@
 //! | `client` | yes | `Bot`, `Client` and the homeserver's client API |
 //! | `sqlite` | yes | `SqliteStore` |
 //! | `postgres` | no | `PostgresStore` |
+//! | `sled` | no | `SledStore`, in Rust alone; experimental |
 //! | `backoff` | no | `RetryPolicy` for `backoff::ExponentialBackoff` |
 //!
 //! Start with `Bot`; what a handler sees and returns is in [`Event`] and [`Effects`],
@@ -27,6 +28,9 @@ pub use matrix_bridge_store_sqlite::{
 pub use matrix_bridge_store_postgres::{
     LeaseClock, OpenError as PostgresOpenError, PostgresConfig, PostgresStore,
 };
+
+#[cfg(feature = "sled")]
+pub use matrix_bridge_store_sled::{OpenError as SledOpenError, SledConfig, SledStore};
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "client", feature = "sqlite"))]

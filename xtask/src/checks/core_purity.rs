@@ -4,11 +4,12 @@ use super::metadata::stdout;
 use crate::failure::Failure;
 use crate::runner::{Shell, cargo};
 
-const FORBIDDEN: [&str; 10] = [
+const FORBIDDEN: [&str; 11] = [
     "axum",
     "hyper",
     "libsqlite3-sys",
     "matrix-bridge-client",
+    "matrix-bridge-store-sled",
     "matrix-bridge-store-sqlite",
     "reqwest",
     "rusqlite",
