@@ -42,7 +42,7 @@ impl Sends {
         let homeserver = Homeserver::start(vec![pages::quiet(0, USER)?])?;
         let now = SystemClock.now();
         let rows = (0..lanes * messages)
-            .map(|index| row(index, lanes, now))
+            .map(|index| row(index % lanes, index, now))
             .collect::<Result<Vec<_>>>()?;
         let base = homeserver.base_url();
         let requests = rows.iter().filter_map(|row| request(&base, row));
@@ -105,8 +105,8 @@ pub(crate) async fn enqueue(fresh: &Fresh, rows: Vec<NewRow>) -> Result<()> {
     }
 }
 
-/// A message to the room whose turn it is among `lanes`.
-pub(crate) fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> {
+/// A message to a room.
+pub(crate) fn row(room: usize, index: usize, now: Timestamp) -> Result<NewRow> {
     let sender = Identity {
         user: UserId::parse(USER)?,
         device: Some("BENCH".into()),
@@ -118,7 +118,7 @@ pub(crate) fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> 
         "formatted_body": format!("<b>{index}</b> items were moved from the old list to the new one"),
         "m.mentions": {},
     }))?;
-    let room = RoomId::parse(pages::room_id(index % lanes))?;
+    let room = RoomId::parse(pages::room_id(room))?;
     Ok(outbox::message(sender, room, index, content, now))
 }
 
