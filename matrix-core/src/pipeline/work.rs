@@ -150,12 +150,10 @@ impl Work {
 pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay>) -> Outcome {
     let started = shared.steady();
     let context = Context {
-        account: shared.account.clone(),
-        user: shared.identity.user.clone(),
+        shared: shared.clone(),
         attempt: work.attempts + 1,
         age: work.age(shared.now()),
         is_catch_up: work.is_catch_up,
-        store: shared.store.clone(),
         overlay,
     };
     let (room, event_id) = (work.room(), work.event_id());
