@@ -7,20 +7,14 @@ mod digest;
 mod segment;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{PoisonError, RwLock},
 };
 
 pub(crate) use self::{
-    digest::Digest,
+    digest::{Digest, DigestSet},
     segment::{PRUNED_AT_ONCE, append, load, prune, scan},
 };
-
-#[expect(
-    clippy::disallowed_types,
-    reason = "asked for single digests only and never iterated; half the memory of a BTreeSet"
-)]
-type DigestSet = std::collections::HashSet<Digest>;
 
 /// The marks as of the last commit.
 #[derive(Debug, Default)]
@@ -38,7 +32,7 @@ struct Index {
 /// What a transaction will change in [`Marks`] if it commits.
 #[derive(Debug, Default)]
 pub(crate) struct Staged {
-    pub(crate) added: BTreeSet<Digest>,
+    pub(crate) added: DigestSet,
     pub(crate) removed: Vec<Digest>,
     /// Rooms, and their last seen event from now on.
     pub(crate) last_seen: Vec<(Digest, Option<Digest>)>,
@@ -48,11 +42,15 @@ impl Staged {
     /// Puts the changes of a later job behind these.
     pub(crate) fn append(&mut self, later: Self) {
         let Self {
-            mut added,
+            added,
             removed,
             last_seen,
         } = later;
-        self.added.append(&mut added);
+        if self.added.is_empty() {
+            self.added = added;
+        } else {
+            self.added.extend(added);
+        }
         self.removed.extend(removed);
         self.last_seen.extend(last_seen);
     }
