@@ -69,6 +69,15 @@ impl EncryptionGate {
         if shared.encrypted.contains(room) {
             return Ok(true);
         }
+        let outage = shared.outages();
+        let read = self.read(room).filter(|(at, _)| *at == outage);
+        // What changed since would be among the above: our own source tells. An engine
+        // that only sends has none, and looks at what the one that reads wrote down.
+        if let Some((_, is_encrypted)) = read
+            && shared.is_source_up()
+        {
+            return Ok(is_encrypted);
+        }
         let facts = shared
             .store
             .facts(&shared.account, &[room])
@@ -77,10 +86,7 @@ impl EncryptionGate {
         if facts.into_iter().flatten().any(|facts| facts.encrypted) {
             return Ok(true);
         }
-        let outage = shared.outages();
-        if let Some((at, is_encrypted)) = self.read(room)
-            && at == outage
-        {
+        if let Some((_, is_encrypted)) = read {
             return Ok(is_encrypted);
         }
         let is_encrypted = self.ask(shared, row, room).await.map_err(Held::Send)?;
