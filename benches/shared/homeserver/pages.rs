@@ -66,12 +66,13 @@ pub(crate) fn render(news: &News, user: &str) -> Result<Vec<Bytes>> {
                 .map(|room| {
                     let ids = next_event..next_event + events;
                     next_event = ids.end;
+                    let timeline: Vec<Value> = ids.map(event).collect();
                     let state = if page == 0 {
                         state(room, user)
                     } else {
                         Vec::new()
                     };
-                    (room_id(room), joined(&state, ids.map(event).collect()))
+                    (room_id(room), joined(&state, &timeline))
                 })
                 .collect();
             let answer = json!({"next_batch": token(page), "rooms": {"join": rooms}});
@@ -83,13 +84,13 @@ pub(crate) fn render(news: &News, user: &str) -> Result<Vec<Bytes>> {
 /// An answer at the position `0` with rooms in which nothing is said.
 pub(crate) fn quiet(rooms: usize, user: &str) -> Result<Bytes> {
     let rooms: Map<_, _> = (0..rooms)
-        .map(|room| (room_id(room), joined(&state(room, user), Vec::new())))
+        .map(|room| (room_id(room), joined(&state(room, user), &[])))
         .collect();
     let answer = json!({"next_batch": token(0), "rooms": {"join": rooms}});
     Ok(Bytes::from(serde_json::to_vec(&answer)?))
 }
 
-fn joined(state: &[Value], timeline: Vec<Value>) -> Value {
+fn joined(state: &[Value], timeline: &[Value]) -> Value {
     json!({
         "timeline": {"events": timeline, "limited": false, "prev_batch": "t1-2_3_4"},
         "state": {"events": state},
