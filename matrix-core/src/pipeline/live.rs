@@ -110,12 +110,12 @@ impl Live {
 impl Turn {
     /// Handles the room's events, one after the other. Gives back the last one if the
     /// batch ended before it.
-    pub(super) async fn run(self, shared: Arc<Shared>) -> Result<Self, (Work, Outcome)> {
+    pub(super) async fn run(self, shared: Arc<Shared>) -> Result<Self, Box<(Work, Outcome)>> {
         let begun = shared.steady();
         while let Some((work, overlay)) = self.line.begin() {
             let outcome = work::handle(shared.clone(), work.clone(), overlay).await;
             if let Err(outcome) = self.line.finish(outcome) {
-                return Err((work, outcome));
+                return Err(Box::new((work, outcome)));
             }
             if shared.steady().since(begun) >= TURN {
                 break;

@@ -367,7 +367,7 @@ async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<work::Overlay>) ->
 async fn handle_room(shared: Arc<Shared>, turn: Turn) -> Ending {
     match turn.run(shared).await {
         Ok(turn) => Ending::Turn(turn),
-        Err(handled) => Ending::Handled(Box::new(handled)),
+        Err(handled) => Ending::Handled(handled),
     }
 }
 
