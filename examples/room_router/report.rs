@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 
 use super::{
     Fatal,
+    config::StorePlace,
     out::{Stopped, finished, flush, line},
     parked::{Name, text},
-    store::StorePlace,
 };
 
 /// So many rows or events are held at once.

@@ -1,40 +1,17 @@
 //! The store: a file of this bot's own, or a database that several bots share.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use matrix_bridge::{BackupError, OpenError, SqliteConfig, Store, chain};
 
-use super::Fatal;
-
-/// Where the bot keeps what it knows.
-#[derive(Clone, Eq, PartialEq)]
-pub(crate) enum StorePlace {
-    /// A SQLite file.
-    File(PathBuf),
-    /// The address of a PostgreSQL database. It may hold a password.
-    Postgres(String),
-}
+use super::{Fatal, config::StorePlace};
 
 impl StorePlace {
-    /// Reads it as it stands in the configuration.
-    pub(crate) fn read(path: PathBuf) -> Self {
-        let is_url =
-            |text: &&str| text.starts_with("postgres://") || text.starts_with("postgresql://");
-        match path.to_str().filter(is_url) {
-            Some(url) => Self::Postgres(url.to_owned()),
-            None => Self::File(path),
-        }
-    }
-
     /// The store, if it is sure that it is there. Otherwise it is only looked whether it
     /// could be.
     pub(crate) async fn open_existing(
         &self,
-        takeover: std::time::Duration,
+        takeover: Duration,
     ) -> Result<Option<Arc<dyn Store>>, Fatal> {
         let Self::File(path) = self else {
             return self.open(takeover).await.map(Some);
@@ -49,10 +26,7 @@ impl StorePlace {
     }
 
     /// The store, for the bot; made if it is not there.
-    pub(crate) async fn open(
-        &self,
-        takeover: std::time::Duration,
-    ) -> Result<Arc<dyn Store>, Fatal> {
+    pub(crate) async fn open(&self, takeover: Duration) -> Result<Arc<dyn Store>, Fatal> {
         match self {
             Self::File(path) => {
                 let store = SqliteConfig::new(path);
@@ -93,15 +67,6 @@ impl StorePlace {
 pub(crate) async fn close(store: &dyn Store) {
     if let Err(error) = store.close().await {
         tracing::warn!("closing the store: {}", chain(&error));
-    }
-}
-
-impl fmt::Debug for StorePlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.fmt(f),
-            Self::Postgres(_) => f.write_str("a PostgreSQL database"),
-        }
     }
 }
 

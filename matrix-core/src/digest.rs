@@ -1,5 +1,7 @@
 //! Stores keep marks by digest: an id may be 255 bytes, a digest is 16.
 
+use std::hash::{Hash, Hasher};
+
 use sha2::{Digest as _, Sha256};
 
 use crate::Account;
@@ -9,7 +11,7 @@ use crate::Account;
 ///
 /// All stores keep marks by it, so that they can be [copied](crate::copy) from one to
 /// another.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Digest([u8; Self::LEN]);
 
 impl Digest {
@@ -41,5 +43,15 @@ impl Digest {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
+    }
+}
+
+/// By its first bytes: it is spread already.
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (first, _) = self.0.split_at(size_of::<u64>());
+        let mut number = [0; size_of::<u64>()];
+        number.copy_from_slice(first);
+        state.write_u64(u64::from_le_bytes(number));
     }
 }

@@ -218,6 +218,8 @@ async fn take_in(
             Ok(None) => return Ok(()),
             Ok(Some(owner)) => {
                 let (given_back, result) = pipeline(shared, feed, &owner, stop).await;
+                // Nobody reads it now, and perhaps another engine will.
+                shared.set_source_up(false);
                 let _ = shared.store.release(&owner.lease, owner.fence).await;
                 feed = given_back.ok_or(EngineError::SourceLost)?;
                 match result {

@@ -1,6 +1,6 @@
 //! An event as it came, of which only the head is read.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use ruma::{
     EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId, events::EventContentFromType,
@@ -68,7 +68,7 @@ impl Event {
             relation: wire.content.map(relation::read).unwrap_or_default(),
             content: wire
                 .content
-                .map_or_else(empty_object, |content| Ok(content.into()))
+                .map_or_else(empty_object, |content| Ok(raw.part(content)))
                 .map_err(|error| Unreadable {
                     event_id: known.cloned(),
                     reason: unreadable(error.to_string()),
@@ -167,13 +167,13 @@ impl Event {
         if self.kind() != "m.room.message" || self.relation().replaces().is_some() {
             return None;
         }
-        let text: TextContent = self.decode().ok()?;
+        let text: TextContent<'_> = serde_json::from_str(self.content().as_str()).ok()?;
         if text.msgtype != "m.text" {
             return None;
         }
         Some(match self.relation().in_reply_to() {
             Some(_) => without_fallback(&text.body).to_owned(),
-            None => text.body,
+            None => text.body.into_owned(),
         })
     }
 
@@ -238,9 +238,11 @@ impl WireEvent<'_> {
 }
 
 #[derive(Deserialize)]
-struct TextContent {
-    msgtype: String,
-    body: String,
+struct TextContent<'a> {
+    #[serde(borrow)]
+    msgtype: Cow<'a, str>,
+    #[serde(borrow)]
+    body: Cow<'a, str>,
 }
 
 fn decode<T: DeserializeOwned>(value: &RawValue) -> Option<T> {

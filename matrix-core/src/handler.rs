@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use ruma::{EventId, OwnedUserId, UserId};
+use ruma::{EventId, UserId};
 
-use crate::{Account, Effects, Event, Misfit, Missed, RowKey, Store, StoreError, ValueKey};
+use crate::{Effects, Event, Misfit, Missed, RowKey, StoreError, ValueKey, shared::Shared};
 
 /// Decides what an event leads to.
 ///
@@ -62,14 +62,13 @@ where
 }
 
 /// What a handler may know besides the event. Cloning is cheap.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Context {
-    pub(crate) account: Account,
-    pub(crate) user: OwnedUserId,
+    /// Who we are, and the store.
+    pub(crate) shared: Arc<Shared>,
     pub(crate) attempt: u32,
     pub(crate) age: Duration,
     pub(crate) is_catch_up: bool,
-    pub(crate) store: Arc<dyn Store>,
     pub(crate) overlay: Arc<BTreeMap<ValueKey, Option<Bytes>>>,
 }
 
@@ -77,7 +76,7 @@ impl Context {
     /// The user that we are.
     #[must_use]
     pub fn user(&self) -> &UserId {
-        &self.user
+        &self.shared.identity.user
     }
 
     /// The key of what the `index`th request in the effects of `event` becomes or became,
@@ -88,7 +87,7 @@ impl Context {
     /// requests.
     #[must_use]
     pub fn row_key(&self, event: &EventId, index: usize) -> RowKey {
-        RowKey::effect(&self.account, event, index)
+        RowKey::effect(&self.shared.account, event, index)
     }
 
     /// Which try this is, from 1.
@@ -121,7 +120,25 @@ impl Context {
         if let Some(value) = self.overlay.get(&key) {
             return Ok(value.clone());
         }
-        Ok(self.store.values(&[key]).await?.pop().flatten())
+        Ok(self.shared.store.values(&[key]).await?.pop().flatten())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            shared,
+            attempt,
+            age,
+            is_catch_up,
+            overlay: _,
+        } = self;
+        f.debug_struct("Context")
+            .field("user", &shared.identity.user)
+            .field("attempt", attempt)
+            .field("age", age)
+            .field("is_catch_up", is_catch_up)
+            .finish_non_exhaustive()
     }
 }
 

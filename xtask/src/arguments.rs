@@ -6,7 +6,7 @@ use super::steps::Step;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask test [--verbose] [--full] [STEP...]   run all steps, or those that are named
-       cargo xtask bench [ARGUMENT...]                   run the benchmarks; arguments go to cargo bench
+       cargo xtask bench [ARGUMENT...]                   how fast we are beside others; arguments go to benches/speed
        cargo xtask kill [KILL-OPTION...]                 kill the bot at random moments under load, and judge
        cargo xtask sim [SIM-OPTION...]                   live days in virtual time from seeds, and judge them
        cargo xtask fuzz [--seconds N] [--seed S] [TARGET...]  fuzz all targets, or those, so long each (60 s)

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a tool for the terminal")]
 
 mod arguments;
+mod bench;
 mod checks;
 mod counts;
 mod failure;
@@ -36,7 +37,7 @@ async fn main() -> ExitCode {
             help();
             return ExitCode::SUCCESS;
         }
-        Ok(Order::Bench { arguments }) => bench(&arguments).await,
+        Ok(Order::Bench { arguments }) => bench::run(&arguments).await,
         Ok(Order::Kill(wanted)) => kill::run(wanted).await,
         Ok(Order::Sim { arguments }) => sim::run(&arguments).await,
         Ok(Order::Fuzz(wanted)) => fuzz::run(&wanted).await,
@@ -94,15 +95,4 @@ async fn test(steps: &[Step], verbose: bool, full: bool) -> Result<bool, Failure
     }
     println!("\n{summary}");
     Ok(summary.all_passed())
-}
-
-async fn bench(arguments: &[String]) -> Result<bool, Failure> {
-    let mut command = runner::cargo();
-    command
-        .args(["bench", "--package", "matrix-bridge"])
-        .args(arguments);
-    let status = command.status().await;
-    Ok(status
-        .map_err(|source| Failure::start(&command, source))?
-        .success())
 }

@@ -4,6 +4,7 @@ mod error;
 mod keys;
 mod rooms;
 mod sources;
+mod store;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -18,9 +19,9 @@ pub(crate) use self::{
     error::{ConfigError, Place},
     rooms::{RoomList, RoomName},
     sources::{Environment, environment},
+    store::StorePlace,
     token::Token,
 };
-use super::store::StorePlace;
 
 /// A value, and where it stands, for mistakes that only show later.
 #[derive(Clone, Debug, Eq, PartialEq)]

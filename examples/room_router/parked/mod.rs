@@ -20,9 +20,9 @@ use self::{
 };
 use super::{
     Fatal,
+    config::StorePlace,
     out::{Stopped, finished, flush, line},
     report::{EventLine, RowLine},
-    store::StorePlace,
 };
 
 /// Does what was asked for, and tells on stdout what was done. The bot may run beside it.

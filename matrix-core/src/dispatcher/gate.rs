@@ -70,6 +70,16 @@ impl EncryptionGate {
         if shared.encrypted.contains(room) {
             return Ok(true);
         }
+        let outage = shared.outages();
+        // What another engine's source shows since is not told to us.
+        let read = self.read(room);
+        let read = read.filter(|(at, _)| *at == outage && !shared.stands_by());
+        // What changed since would be among the above: our own source tells.
+        if let Some((_, is_encrypted)) = read
+            && shared.is_source_up()
+        {
+            return Ok(is_encrypted);
+        }
         let facts = shared
             .store
             .facts(&shared.account, &[room])
@@ -78,11 +88,7 @@ impl EncryptionGate {
         if facts.into_iter().flatten().any(|facts| facts.encrypted) {
             return Ok(true);
         }
-        let outage = shared.outages();
-        if let Some((at, is_encrypted)) = self.read(room)
-            && at == outage
-            && !shared.stands_by()
-        {
+        if let Some((_, is_encrypted)) = read {
             return Ok(is_encrypted);
         }
         let is_encrypted = self.ask(shared, row, room).await.map_err(Held::Send)?;

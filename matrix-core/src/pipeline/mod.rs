@@ -36,7 +36,7 @@ use self::{
     fill::GapPage,
     gaps::Gaps,
     invites::Invites,
-    live::Live,
+    live::{Live, Turn},
     pump::Pump,
     rows::RowMaker,
     screen::Screened,
@@ -90,8 +90,10 @@ struct Ended {
 /// What came to an end beside the pipeline.
 #[derive(Debug)]
 enum Ending {
-    /// A call of the handler.
+    /// A call of the handler for an event of the inbox, or of a batch that has ended.
     Handled(Box<(Work, Outcome)>),
+    /// A room's turn in a batch.
+    Turn(Turn),
     /// An attempt to read a page of a gap.
     Page(Box<GapPage>),
 }
@@ -263,8 +265,8 @@ impl Pipeline {
         let shared = self.shared.clone();
         let mut grace = shared.clock.sleep(shared.settings.grace);
         loop {
-            while let Some((work, overlay)) = self.live.begin(shared.settings.parallel_rooms) {
-                self.tasks.spawn(handle(shared.clone(), work, overlay));
+            while let Some(turn) = self.live.begin(shared.settings.parallel_rooms) {
+                self.tasks.spawn(handle_room(shared.clone(), turn));
             }
             if self.live.is_settled() {
                 return Ok(());
@@ -282,23 +284,21 @@ impl Pipeline {
         }
     }
 
-    /// A handler came to an end, of this batch or from the inbox; or a page was read.
+    /// A room's turn came to an end, or a handler that the inbox waits for; or a page was
+    /// read.
     fn end(&mut self, ended: Result<Ending, JoinError>) -> Result<(), Interrupted> {
         // Panics of handlers are caught inside; this is the runtime going down.
         let ended =
             ended.map_err(|error| Interrupted::Restart(format!("a task was lost: {error}")))?;
-        let (work, outcome) = match ended {
-            Ending::Handled(handled) => *handled,
-            Ending::Page(page) => {
-                self.gaps.pages.push(*page);
-                return Ok(());
+        match ended {
+            Ending::Handled(handled) => {
+                let (work, outcome) = *handled;
+                if let Some(id) = self.backlog.finish(work.room()) {
+                    self.ended.push(Ended { id, work, outcome });
+                }
             }
-        };
-        let Err(outcome) = self.live.finish(work.room(), outcome) else {
-            return Ok(());
-        };
-        if let Some(id) = self.backlog.finish(work.room()) {
-            self.ended.push(Ended { id, work, outcome });
+            Ending::Turn(turn) => self.live.finish(turn),
+            Ending::Page(page) => self.gaps.pages.push(*page),
         }
         Ok(())
     }
@@ -362,6 +362,13 @@ impl Pipeline {
 async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<work::Overlay>) -> Ending {
     let outcome = work::handle(shared, work.clone(), overlay).await;
     Ending::Handled(Box::new((work, outcome)))
+}
+
+async fn handle_room(shared: Arc<Shared>, turn: Turn) -> Ending {
+    match turn.run(shared).await {
+        Ok(turn) => Ending::Turn(turn),
+        Err(handled) => Ending::Handled(handled),
+    }
 }
 
 async fn wait_until(shared: &Shared, due: Option<Timestamp>) {

@@ -82,11 +82,15 @@ impl Reader {
     async fn run(mut self, batches: mpsc::Sender<SourceBatch>, stop: CancellationToken) -> Feed {
         loop {
             let step = async {
+                // Its place first: one that is read and waits for it would be one more.
+                let Ok(place) = batches.reserve().await else {
+                    return false;
+                };
                 self.feed.ready().await;
-                match self.read().await {
-                    Some(batch) => batches.send(batch).await.is_ok(),
-                    None => true,
+                if let Some(batch) = self.read().await {
+                    place.send(batch);
                 }
+                true
             };
             tokio::select! {
                 biased;

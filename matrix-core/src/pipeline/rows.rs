@@ -115,7 +115,8 @@ impl<'a> RowMaker<'a> {
 fn key(account: &Account, subject: &Subject, index: usize) -> RowKey {
     match subject {
         Subject::Event(event) => RowKey::effect(account, event.id(), index),
-        Subject::Missed(missed, gap) => {
+        Subject::Missed(missed) => {
+            let (missed, gap) = &**missed;
             let after = gap.last_seen.as_ref().map(|seen| seen.event_id.as_str());
             let place = (
                 after.unwrap_or_default(),

@@ -194,15 +194,13 @@ impl Screen<'_> {
         let known_until = self.known_until(&timeline.events);
         let last_commit = last_commit(before);
         let mut chosen = Vec::new();
+        let mut last = None;
         for (index, read) in timeline.events.into_iter().enumerate() {
             let Some(event) = self.sift.readable(read, &facts.room) else {
                 continue;
             };
             let now = self.sift.now;
-            facts.last_seen = Some(LastSeen {
-                event_id: event.id().to_owned(),
-                at: now,
-            });
+            last = Some(event.clone());
             note_state(facts, &event);
             match own_change(&event, self.sift.me()) {
                 Some(Change::Came) => is_in = self.joint != Joint::First,
@@ -220,6 +218,12 @@ impl Screen<'_> {
             let is_history = !is_in;
             let work = Work::new(event, last_commit, now, is_history || is_late);
             chosen.push((is_history, work));
+        }
+        if let Some(last) = last {
+            facts.last_seen = Some(LastSeen {
+                event_id: last.id().to_owned(),
+                at: self.sift.now,
+            });
         }
         let work = self.wanted(chosen);
         if !work.is_empty() {

@@ -81,7 +81,7 @@ pub(super) fn spill(draft: &mut Draft, work: Work, attempts: u32, due: Timestamp
 fn raw(subject: &Subject) -> Result<RawJson, StoreError> {
     match subject {
         Subject::Event(event) => Ok(event.raw().clone()),
-        Subject::Missed(_, gap) => RawJson::from_value(gap).map_err(|error| {
+        Subject::Missed(missed) => RawJson::from_value(&missed.1).map_err(|error| {
             StoreError::new(StoreErrorKind::Corrupt, "parking a gap").with_source(error)
         }),
     }

@@ -1,6 +1,6 @@
 //! Which events are for the handler: not our own, not seen, readable, wanted.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use ruma::{OwnedEventId, RoomId, UserId};
 
@@ -29,13 +29,20 @@ pub(super) fn id(read: &Read) -> Option<&OwnedEventId> {
     }
 }
 
+/// Whether each event of a batch was seen.
+#[expect(
+    clippy::disallowed_types,
+    reason = "asked for single ids only and never iterated; a BTreeSet compares each a dozen times"
+)]
+type Seen = std::collections::HashMap<OwnedEventId, bool>;
+
 /// Chooses events, and notes what becomes of the others.
 pub(super) struct Sift<'a> {
     pub(super) shared: &'a Shared,
     pub(super) policy: Arc<Policy>,
     pub(super) now: Timestamp,
-    /// Grows, because a batch may name an event twice.
-    seen: BTreeSet<OwnedEventId>,
+    /// Changes, because a batch may name an event twice.
+    seen: Seen,
     /// Events that count as seen and are not handled.
     pub(super) marks: Vec<OwnedEventId>,
     pub(super) parked: Vec<NewParkedEvent>,
@@ -49,16 +56,11 @@ impl<'a> Sift<'a> {
     ) -> Result<Self, StoreError> {
         let ids: Vec<OwnedEventId> = events.filter_map(id).cloned().collect();
         let seen = shared.store.seen(&shared.account, &ids).await?;
-        let seen = ids
-            .into_iter()
-            .zip(seen)
-            .filter_map(|(id, seen)| seen.then_some(id))
-            .collect();
         Ok(Self {
             shared,
             policy: shared.policy(),
             now: shared.now(),
-            seen,
+            seen: ids.into_iter().zip(seen).collect(),
             marks: Vec::new(),
             parked: Vec::new(),
         })
@@ -66,7 +68,7 @@ impl<'a> Sift<'a> {
 
     /// Whether an event was seen before, or in this batch.
     pub(super) fn has_seen(&self, id: &OwnedEventId) -> bool {
-        self.seen.contains(id)
+        self.seen.get(id).copied().unwrap_or_default()
     }
 
     /// The event, unless it cannot be read; then it is parked or counted.
@@ -128,7 +130,10 @@ impl<'a> Sift<'a> {
     }
 
     pub(super) fn is_new(&mut self, id: &ruma::EventId) -> bool {
-        let is_new = self.seen.insert(id.to_owned());
+        let is_new = match self.seen.get_mut(id) {
+            Some(seen) => !std::mem::replace(seen, true),
+            None => self.seen.insert(id.to_owned(), true).is_none(),
+        };
         if !is_new {
             metrics::count(metrics::DUPLICATES, 1);
         }

@@ -27,8 +27,8 @@ pub(crate) struct Work {
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     Event(Event),
-    /// A gap that was given up: handlers are told.
-    Missed(Missed, Gap),
+    /// A gap that was given up: handlers are told. Boxed, since it is rare and large.
+    Missed(Box<(Missed, Gap)>),
 }
 
 /// What the handler's answer comes to.
@@ -84,7 +84,7 @@ impl Work {
                     cause: gap.cause,
                     end: gap.end?,
                 };
-                Subject::Missed(missed, gap.clone())
+                Subject::Missed(Box::new((missed, gap.clone())))
             }
         };
         Some(Self {
@@ -106,7 +106,10 @@ impl Work {
                     raw: event.raw().clone(),
                 },
             ),
-            Subject::Missed(missed, gap) => (missed.room, InboxItem::Gap(gap)),
+            Subject::Missed(missed) => {
+                let (missed, gap) = *missed;
+                (missed.room, InboxItem::Gap(gap))
+            }
         };
         NewInboxEntry {
             room,
@@ -122,7 +125,7 @@ impl Work {
     pub(crate) fn room(&self) -> &RoomId {
         match &self.subject {
             Subject::Event(event) => event.room(),
-            Subject::Missed(missed, _) => &missed.room,
+            Subject::Missed(missed) => &missed.0.room,
         }
     }
 
@@ -150,12 +153,10 @@ impl Work {
 pub(crate) async fn handle(shared: Arc<Shared>, work: Work, overlay: Arc<Overlay>) -> Outcome {
     let started = shared.steady();
     let context = Context {
-        account: shared.account.clone(),
-        user: shared.identity.user.clone(),
+        shared: shared.clone(),
         attempt: work.attempts + 1,
         age: work.age(shared.now()),
         is_catch_up: work.is_catch_up,
-        store: shared.store.clone(),
         overlay,
     };
     let (room, event_id) = (work.room(), work.event_id());
@@ -188,7 +189,7 @@ async fn call(
 ) -> Result<Effects, HandlerError> {
     match subject {
         Subject::Event(event) => shared.handler.handle(event, context).await,
-        Subject::Missed(missed, _) => shared.handler.missed(missed, context).await,
+        Subject::Missed(missed) => shared.handler.missed(missed.0, context).await,
     }
 }
 

@@ -157,7 +157,7 @@ async fn write(tx: &Tx<'_>, record: Record) -> Result<(), Fault> {
         Record::Row { row, settled } => write_row(tx, &row, settled).await?,
         Record::Outcome(outcome) => write_outcome(tx, &outcome).await?,
         Record::Link { link, event } => link::set(tx, &[(link, event)]).await?,
-        Record::Last { of, number: 0 } => drop(of),
+        Record::Last { of: _, number: 0 } => {}
         Record::Last { of, number: last } => {
             let sql = format!("SELECT setval('{}', $1)", sequence(of));
             tx.rows(&sql, &[&number(last)]).await?;

@@ -4,9 +4,10 @@
 //! each commit. About 32 bytes per mark, where a row per event would take 200.
 
 mod segment;
+mod spread;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{PoisonError, RwLock},
 };
 
@@ -15,12 +16,7 @@ use matrix_bridge_core::Digest;
 #[cfg(test)]
 pub(crate) use self::segment::PAGE;
 pub(crate) use self::segment::{PRUNED_AT_ONCE, append, count, load, page, prune, scan};
-
-#[expect(
-    clippy::disallowed_types,
-    reason = "asked for single digests only and never iterated; half the memory of a BTreeSet"
-)]
-type DigestSet = std::collections::HashSet<Digest>;
+pub(crate) use self::spread::DigestSet;
 
 /// The marks as of the last commit.
 #[derive(Debug, Default)]
@@ -38,7 +34,7 @@ struct Index {
 /// What a transaction will change in [`Marks`] if it commits.
 #[derive(Debug, Default)]
 pub(crate) struct Staged {
-    pub(crate) added: BTreeSet<Digest>,
+    pub(crate) added: DigestSet,
     pub(crate) removed: Vec<Digest>,
     /// Rooms, and their last seen event from now on.
     pub(crate) last_seen: Vec<(Digest, Option<Digest>)>,
@@ -48,11 +44,15 @@ impl Staged {
     /// Puts the changes of a later job behind these.
     pub(crate) fn append(&mut self, later: Self) {
         let Self {
-            mut added,
+            added,
             removed,
             last_seen,
         } = later;
-        self.added.append(&mut added);
+        if self.added.is_empty() {
+            self.added = added;
+        } else {
+            self.added.extend(added);
+        }
         self.removed.extend(removed);
         self.last_seen.extend(last_seen);
     }

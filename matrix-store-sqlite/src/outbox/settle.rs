@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use matrix_bridge_core::{
-    Action, ClaimToken, LaneId, OutcomeResult, ParkReason, RowBody, RowId, RowKey, Settled,
-    Settlement, Timestamp, Verdict, ruma::OwnedEventId,
+    Action, ClaimToken, HostLink, LaneId, OutcomeResult, ParkReason, RowBody, RowId, RowKey,
+    Settled, Settlement, Timestamp, Verdict, ruma::OwnedEventId,
 };
 use rusqlite::{Connection, params};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{lane, outcome, state};
 use crate::{
@@ -104,7 +105,7 @@ fn claimed(
 fn amend(connection: &Connection, row: RowId, action: Action) -> Result<(), Fault> {
     let body = RowBody {
         action,
-        ..body(connection, row)?
+        ..body::<RowBody>(connection, row)?
     };
     connection
         .prepare_cached(AMEND)?
@@ -120,7 +121,7 @@ fn sent(
     at: Timestamp,
 ) -> Result<(), Fault> {
     if let Some(event) = &event
-        && let Some(link) = body(connection, row)?.link
+        && let Linked { link: Some(link) } = body(connection, row)?
     {
         link::set(connection, &link, event)?;
     }
@@ -150,7 +151,14 @@ fn park(
     outcome::push(connection, key, at, &OutcomeResult::Parked(reason))
 }
 
-fn body(connection: &Connection, row: RowId) -> Result<RowBody, Fault> {
+/// The part of a body that says what to link: all of it is much to read for each row.
+#[derive(Deserialize)]
+struct Linked {
+    link: Option<HostLink>,
+}
+
+/// The row's body, or a part of it.
+fn body<T: DeserializeOwned>(connection: &Connection, row: RowId) -> Result<T, Fault> {
     let mut statement = connection.prepare_cached(BODY)?;
     let mut rows = statement.query([number(row.0)])?;
     match rows.next()? {

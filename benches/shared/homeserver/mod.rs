@@ -3,6 +3,9 @@
 //! It runs on a thread of its own, so that its work is neither ours nor the baseline's,
 //! and does as little of it as can be.
 
+pub(crate) mod counter;
+pub(crate) mod pages;
+
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
@@ -19,9 +22,11 @@ use axum::{
     serve::ListenerExt as _,
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Result, counter::Counter, pages};
+use self::counter::Counter;
+use crate::Result;
 
 /// Who everybody is.
 pub(crate) const USER: &str = "@bot:example.org";
@@ -35,6 +40,8 @@ pub(crate) struct Homeserver {
 
 struct Answers {
     pages: Vec<Bytes>,
+    /// Whether there is more than the first page.
+    is_open: watch::Sender<bool>,
     /// The `/sync` requests that were answered, path and query.
     syncs: Mutex<Vec<String>>,
     /// Counts messages until somebody else wants to know.
@@ -42,14 +49,15 @@ struct Answers {
 }
 
 impl Homeserver {
-    /// A homeserver that gives `pages` to `/sync` one after the other, and then lets it
-    /// wait.
+    /// A homeserver that gives `pages` to `/sync` one after the other, those after the
+    /// first once it is [opened](Self::open), and then lets it wait.
     pub(crate) fn start(pages: Vec<Bytes>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let answers = Arc::new(Answers {
             pages,
+            is_open: watch::Sender::new(false),
             syncs: Mutex::default(),
             messages: Mutex::new(Arc::new(Counter::up_to(usize::MAX))),
         });
@@ -71,6 +79,16 @@ impl Homeserver {
 
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Lets news through from now on.
+    pub(crate) fn open(&self) {
+        self.answers.is_open.send_replace(true);
+    }
+
+    /// Holds news back from now on.
+    pub(crate) fn shut(&self) {
+        self.answers.is_open.send_replace(false);
     }
 
     /// The `/sync` requests since somebody asked last, path and query.
@@ -120,6 +138,10 @@ async fn sync(State(answers): State<Arc<Answers>>, uri: Uri) -> Response {
     let Some(page) = page else {
         return std::future::pending().await;
     };
+    if since.is_some() {
+        // The sender is ours: it does not go away.
+        let _ = answers.is_open.subscribe().wait_for(|open| *open).await;
+    }
     lock(&answers.syncs).push(uri.to_string());
     ([(CONTENT_TYPE, "application/json")], page.clone()).into_response()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::body::Bytes;
 
 use crate::Result;
 
@@ -25,16 +25,26 @@ impl Plain {
         Ok(Self(client.build()?))
     }
 
-    /// Makes a request and reads the answer to its end.
-    pub(crate) async fn exchange(&self, method: Method, url: &str, body: String) -> Result<()> {
-        let mut request = self.0.request(method, url).bearer_auth(TOKEN);
-        if !body.is_empty() {
-            request = request
-                .header("content-type", "application/json")
-                .body(body);
-        }
-        let mut response = request.send().await?.error_for_status()?;
+    /// Gets a body and drops it as it comes.
+    pub(crate) async fn drain(&self, url: &str) -> Result<()> {
+        let response = self.0.get(url).bearer_auth(TOKEN).send().await?;
+        let mut response = response.error_for_status()?;
         while response.chunk().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Gets a body, in one piece.
+    pub(crate) async fn get(&self, url: &str) -> Result<Bytes> {
+        let response = self.0.get(url).bearer_auth(TOKEN).send().await?;
+        Ok(response.error_for_status()?.bytes().await?)
+    }
+
+    /// Puts a body, and reads the answer to its end.
+    pub(crate) async fn put(&self, url: &str, body: String) -> Result<()> {
+        let request = self.0.put(url).bearer_auth(TOKEN);
+        let request = request.header("content-type", "application/json");
+        let response = request.body(body).send().await?;
+        response.error_for_status()?.bytes().await?;
         Ok(())
     }
 }

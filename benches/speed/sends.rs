@@ -5,29 +5,30 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use axum::http::Method;
 use matrix_bridge::{
     Account, Action, Batch, Clock, CommitOutcome, Context, Event, HandlerError, Identity, NewRow,
-    RawJson, Settings, StateStore, SystemClock, Timestamp, ruma::UserId,
+    RawJson, Settings, StateStore, SystemClock, Timestamp,
+    ruma::{RoomId, UserId},
 };
 use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    Result, Took,
-    arguments::Sizes,
-    homeserver::{Homeserver, USER},
-    outbox, pages,
+    Result,
+    homeserver::{Homeserver, USER, pages},
+    outbox,
     plain::Plain,
     running::{Fresh, Running, has_sent_all},
+    took::Took,
 };
 
-/// Both sides of the second question.
+/// Both sides of the questions about sending.
 pub(crate) struct Sends {
     homeserver: Homeserver,
     plain: Plain,
     rows: Vec<NewRow>,
     requests: Arc<Vec<Request>>,
+    in_flight: usize,
 }
 
 struct Request {
@@ -36,11 +37,12 @@ struct Request {
 }
 
 impl Sends {
-    pub(crate) fn prepare(sizes: &Sizes) -> Result<Self> {
-        let homeserver = Homeserver::start(vec![pages::nothing_new()])?;
+    /// So many messages to each of so many rooms, of which one each is under way at once.
+    pub(crate) fn prepare(lanes: usize, messages: usize) -> Result<Self> {
+        let homeserver = Homeserver::start(vec![pages::quiet(0, USER)?])?;
         let now = SystemClock.now();
-        let rows = (0..sizes.lanes * sizes.messages)
-            .map(|index| row(index, sizes.lanes, now))
+        let rows = (0..lanes * messages)
+            .map(|index| row(index % lanes, index, now))
             .collect::<Result<Vec<_>>>()?;
         let base = homeserver.base_url();
         let requests = rows.iter().filter_map(|row| request(&base, row));
@@ -49,6 +51,7 @@ impl Sends {
             requests: Arc::new(requests.collect()),
             homeserver,
             rows,
+            in_flight: lanes,
         })
     }
 
@@ -56,33 +59,33 @@ impl Sends {
     /// it is encrypted, and for news, of which there are none.
     pub(crate) async fn ours(&self) -> Result<Took> {
         let fresh = Fresh::store()?;
-        let account = Account::new(USER);
-        let mut batch = Batch::new(account, SystemClock.now());
-        batch.rows.clone_from(&self.rows);
-        if fresh.store.commit(batch).await? != CommitOutcome::Applied {
-            return Err("the rows were not enqueued".into());
-        }
+        enqueue(&fresh, self.rows.clone()).await?;
         let received = self.homeserver.count_messages(self.rows.len());
         let handler = |_: Event, _: Context| std::future::ready(Ok::<_, HandlerError>(()));
-        let running = Running::start(&self.homeserver, &fresh, Arc::new(handler)).await?;
+        let settings = Settings {
+            in_flight: self.in_flight.max(Settings::default().in_flight),
+            ..Settings::default()
+        };
+        let base_url = self.homeserver.base_url();
+        let running = Running::start(base_url, &fresh, settings, Arc::new(handler)).await?;
         let count = self.rows.len();
         running.until(count, &received, has_sent_all).await
     }
 
-    /// The same requests, as many at once as the bot makes.
-    pub(crate) async fn baseline(&self) -> Result<Took> {
+    /// The same requests, as many at once, without a queue.
+    pub(crate) async fn plain(&self) -> Result<Took> {
         let next = Arc::new(AtomicUsize::new(0));
-        let mut workers = JoinSet::new();
+        let mut workers: JoinSet<Result<()>> = JoinSet::new();
         let begun = Instant::now();
-        for _ in 0..Settings::default().in_flight {
+        for _ in 0..self.in_flight {
             let (plain, requests, next) = (self.plain.clone(), self.requests.clone(), next.clone());
             workers.spawn(async move {
                 while let Some(Request { url, body }) =
                     requests.get(next.fetch_add(1, Ordering::Relaxed))
                 {
-                    plain.exchange(Method::PUT, url, body.clone()).await?;
+                    plain.put(url, body.clone()).await?;
                 }
-                Result::Ok(())
+                Ok(())
             });
         }
         while let Some(worker) = workers.join_next().await {
@@ -92,7 +95,18 @@ impl Sends {
     }
 }
 
-fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> {
+/// Puts rows into the outbox, in one commit.
+pub(crate) async fn enqueue(fresh: &Fresh, rows: Vec<NewRow>) -> Result<()> {
+    let mut batch = Batch::new(Account::new(USER), SystemClock.now());
+    batch.rows = rows;
+    match fresh.store.commit(batch).await? {
+        CommitOutcome::Applied => Ok(()),
+        CommitOutcome::Stale(_) => Err("the rows were not enqueued".into()),
+    }
+}
+
+/// A message to a room.
+pub(crate) fn row(room: usize, index: usize, now: Timestamp) -> Result<NewRow> {
     let sender = Identity {
         user: UserId::parse(USER)?,
         device: Some("BENCH".into()),
@@ -104,7 +118,7 @@ fn row(index: usize, lanes: usize, now: Timestamp) -> Result<NewRow> {
         "formatted_body": format!("<b>{index}</b> items were moved from the old list to the new one"),
         "m.mentions": {},
     }))?;
-    let room = pages::room_id(index % lanes)?;
+    let room = RoomId::parse(pages::room_id(room))?;
     Ok(outbox::message(sender, room, index, content, now))
 }
 

@@ -1,9 +1,10 @@
 //! A bot under the stopwatch.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use matrix_bridge::{
-    Bot, Client, EngineError, EventHandler, OutboundQueue, SqliteStore, StateStore,
+    Bot, Client, EngineError, EventHandler, OutboundQueue, Position, Settings, SourceId,
+    SqliteStore, StateStore,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -12,39 +13,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Result, counter::Counter, homeserver::Homeserver, plain::TOKEN};
+use crate::{Result, homeserver::counter::Counter, plain::TOKEN, took::Took};
 
 /// Longer than any round on any machine takes.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How much was done, in which time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Took {
-    pub(crate) count: usize,
-    pub(crate) span: Duration,
-    /// Calls that wrote to the store, and the commits they were grouped into.
-    writes: Option<(u64, u64)>,
-}
-
-impl Took {
-    pub(crate) const fn new(count: usize, span: Duration) -> Self {
-        Self {
-            count,
-            span,
-            writes: None,
-        }
-    }
-}
-
-impl fmt::Display for Took {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {:.2?}", self.count, self.span)?;
-        match self.writes {
-            Some((calls, commits)) => write!(f, ", {calls} writing calls in {commits} commits"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// A new store, on the same kind of disk as the build.
 pub(crate) struct Fresh {
@@ -63,7 +35,7 @@ impl Fresh {
     }
 }
 
-/// A bot that runs since [`begun`](Self::begun).
+/// A bot that runs.
 pub(crate) struct Running {
     store: Arc<SqliteStore>,
     begun: Instant,
@@ -74,13 +46,14 @@ pub(crate) struct Running {
 impl Running {
     /// Connects, and starts the watch together with the bot.
     pub(crate) async fn start(
-        homeserver: &Homeserver,
+        base_url: String,
         fresh: &Fresh,
+        settings: Settings,
         handler: Arc<dyn EventHandler>,
     ) -> Result<Self> {
-        let client = Client::connect(homeserver.base_url(), TOKEN).await?;
+        let client = Client::connect(base_url, TOKEN).await?;
         let store = fresh.store.clone();
-        let bot = Bot::with_parts(client, store.clone(), handler);
+        let bot = Bot::with_parts(client, store.clone(), handler).with_settings(settings);
         let stop = CancellationToken::new();
         let begun = Instant::now();
         let task = tokio::spawn(bot.run(stop.clone()));
@@ -90,6 +63,23 @@ impl Running {
             stop,
             task,
         })
+    }
+
+    /// Waits until the store holds `position`, and starts the watch anew.
+    pub(crate) async fn begin_after(
+        &mut self,
+        source: &SourceId,
+        position: &Position,
+    ) -> Result<()> {
+        let is_there = async || -> Result<()> {
+            while !is_at(&self.store, source, position).await? {
+                sleep(Duration::from_millis(1)).await;
+            }
+            Ok(())
+        };
+        timeout(PATIENCE, is_there()).await??;
+        self.begun = Instant::now();
+        Ok(())
     }
 
     /// Stops the watch once `counter` is through and the store `has_all` of it, then the
@@ -109,12 +99,17 @@ impl Running {
         self.stop.cancel();
         self.task.await??;
         self.store.close().await?;
-        Ok(Took {
-            count,
-            span,
-            writes: Some((stats.calls, stats.transactions)),
-        })
+        Ok(Took::new(count, span).with_writes(stats.calls, stats.transactions))
     }
+}
+
+/// Whether the store holds `position`.
+pub(crate) async fn is_at(
+    store: &SqliteStore,
+    source: &SourceId,
+    position: &Position,
+) -> Result<bool> {
+    Ok(store.checkpoint(source).await?.position.as_ref() == Some(position))
 }
 
 /// Whether nothing waits to be sent.
