@@ -1,5 +1,7 @@
 //! The PostgreSQL store against a real server.
 
+#![cfg(test)]
+
 mod conformance;
 mod copying;
 mod crash;
