@@ -12,35 +12,39 @@ use super::synapse::{emptied, server};
 /// How long a pair of bots is killed.
 const KILLED_FOR: Duration = Duration::from_secs(20);
 
-/// With the features of the step that tests on Synapse, which needs it too.
+/// Those of the step that tests on Synapse, too: with others cargo would build half of the dependencies anew.
+const FEATURES: &str = "matrix-bridge/real-server,matrix-bridge/postgres";
 const BOT: &[&str] = &[
     "build",
     "--workspace",
     "--example",
     "room_router",
     "--features",
-    "matrix-bridge/real-server,matrix-bridge/postgres",
+    FEATURES,
 ];
 
 /// Package and test target.
-const TARGETS: [(&str, &str); 1] = [("matrix-bridge-store-postgres", "it")];
+const TARGETS: [(&str, &str); 2] = [
+    ("matrix-bridge-store-postgres", "it"),
+    ("matrix-bridge", "postgres"),
+];
 
 /// Runs the tests against one server, which is stopped afterwards.
 pub(crate) async fn run(shell: &Shell) -> Result<(), Failure> {
     let mut postgres = started(shell, "shared-postgres", &[]).await?;
     let mut results = Vec::new();
+    // The bot under test: the tests run it as a process, and cargo builds no examples for them.
+    results.push(shell.cargo(BOT).await);
     for (package, target) in TARGETS {
         shell.say(&format!("testing {package}: {target}"));
         let mut command = cargo();
-        // With the whole workspace, or cargo would build half of the dependencies anew for other features.
         command.args(["test", "--workspace", "--test", target, "--features"]);
-        command.arg(format!("{package}/real-server"));
+        command.arg(format!("{FEATURES},{package}/real-server"));
         let (name, url) = SharedPostgres::variable(&postgres);
         command.env(name, url);
         results.push(shell.run(command).await);
     }
     results.push(postgres.stop().await.map_err(server));
-    results.push(shell.cargo(BOT).await);
     results.push(pair(shell).await);
     Failure::all(results)
 }

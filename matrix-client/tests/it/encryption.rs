@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use matrix_bridge_core::{ListState, ParkCode};
+use matrix_bridge_core::{
+    Account, Batch, CommitOutcome, Disposition, ListState, NewRow, ParkCode, Row, RowKey,
+    StateStore as _,
+};
 use matrix_bridge_testkit::homeserver::{Endpoint, Fault, RateLimit, RateLimitForm};
 use serde_json::json;
 
@@ -100,6 +103,52 @@ async fn after_a_start_a_rooms_encryption_is_read_before_the_first_send() {
     assert_eq!(reads.len(), 1);
     assert!(reads[0].number < sends[0].number);
     bot.stop().await;
+}
+
+/// Who only sends has no source that would tell it of a room that turned encrypted.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_stands_by_asks_before_every_message() {
+    let world = World::new();
+    let room = world.room();
+    let follower = world.start(Setup::default()).await;
+    let second = world.begin(Setup::default()).await;
+    second.until_reason("standby", true).await;
+    world.alice_says(&room, "!ping");
+    world.until_said(&room, 1).await;
+    let [like] = world.rows(ListState::Sent).await.try_into().unwrap();
+    // The account stays with it for a minute yet.
+    follower.kill().await;
+    enqueue_again(&world, &like, "one").await;
+    enqueue_again(&world, &like, "two").await;
+    world.until_said(&room, 3).await;
+
+    world.encrypt(&room);
+    enqueue_again(&world, &like, "three").await;
+    pass(Duration::from_secs(20)).await;
+
+    assert_eq!(world.said(&room).len(), 3);
+    assert_eq!(world.only_parked_row().await.code, ParkCode::Encrypted);
+    assert!(second.reasons().contains(&"standby".to_owned()));
+    second.stop().await;
+}
+
+/// Enqueues a row that says the same under another key.
+async fn enqueue_again(world: &World, like: &Row, key: &str) {
+    let key = RowKey::new(key);
+    let row = NewRow {
+        transaction_id: key.transaction_id(&like.sender.user),
+        key,
+        lane: like.lane.clone(),
+        sender: like.sender.clone(),
+        class: like.class,
+        body: like.body.clone(),
+        disposition: Disposition::Send,
+        created: world.now(),
+    };
+    let mut batch = Batch::new(Account::from(&*like.sender.user), world.now());
+    batch.rows = vec![row];
+    let outcome = world.store.commit(batch).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Applied);
 }
 
 #[tokio::test(start_paused = true)]
