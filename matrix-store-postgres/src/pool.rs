@@ -103,9 +103,11 @@ fn manager(config: &PostgresConfig) -> Manager {
 pub(crate) fn server(config: &PostgresConfig) -> tokio_postgres::Config {
     let mut server = config.server.clone();
     let limit = config.call_timeout.as_millis();
+    // A process that stands still in a transaction keeps others from what it has locked.
+    let idle = config.call_timeout.min(config.takeover).as_millis().max(1);
     let ours = format!(
         "-c search_path={} -c statement_timeout={limit} -c lock_timeout={limit} \
-         -c idle_in_transaction_session_timeout={limit} \
+         -c idle_in_transaction_session_timeout={idle} \
          -c default_transaction_isolation=read\\ committed -c client_min_messages=warning",
         config.schema
     );

@@ -54,12 +54,14 @@ async fn a_loaded_bot_moves_from_sqlite_to_postgres_and_goes_on() {
         }
     };
 
-    let router = setup.start().await;
+    let mut router = setup.start().await;
+    // What was said before is history.
+    router.until_logged("followed from now on").await;
     ask(ASKED[0].clone());
     let all = home.wait_for(answered(ROOMS * ASKED[0].len()), SOON).await;
     all.expect("the first questions are answered");
     // From now on answers pile up, and some are on their way when it dies.
-    home.fault(Fault::refused().on(Endpoint::Send).times(usize::MAX));
+    home.fault(Fault::refused().on(Endpoint::Send).times(u32::MAX));
     ask(ASKED[1].clone());
     router
         .until_metric("matrix_outbox_depth", (ROOMS * ASKED[1].len()) as f64)
