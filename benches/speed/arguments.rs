@@ -73,9 +73,6 @@ impl Sizes {
 }
 
 /// What is measured.
-///
-/// A store that several processes share has one question more, how sending grows with
-/// 1, 2, 4 and 8 of them: it belongs here, and beside [`sends`](crate::sends).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Question {
     Ingest,
@@ -84,16 +81,18 @@ pub(crate) enum Question {
     Order,
     Marks,
     Claim,
+    Workers,
 }
 
 impl Question {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Ingest,
         Self::Memory,
         Self::Sends,
         Self::Order,
         Self::Marks,
         Self::Claim,
+        Self::Workers,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -104,6 +103,7 @@ impl Question {
             Self::Order => "order",
             Self::Marks => "marks",
             Self::Claim => "claim",
+            Self::Workers => "workers",
         }
     }
 }
@@ -131,6 +131,8 @@ pub(crate) struct Arguments {
     pub(crate) profile: Option<Question>,
     /// The program that measures matrix-sdk.
     pub(crate) rival: Option<PathBuf>,
+    /// The database that several bots share; without one nobody asks about them.
+    pub(crate) postgres: Option<String>,
     /// The folder that table and plot are written to.
     pub(crate) write: Option<PathBuf>,
     /// The homeserver that a process of its own takes everything in from, once.
@@ -145,6 +147,7 @@ pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Argume
         questions: Vec::new(),
         profile: None,
         rival: None,
+        postgres: None,
         write: None,
         alone: None,
     };
@@ -158,12 +161,13 @@ pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Result<Argume
             "--only" => read.questions.push(value()?.parse()?),
             "--profile" => read.profile = Some(value()?.parse()?),
             "--rival" => read.rival = Some(value()?.into()),
+            "--postgres" => read.postgres = Some(value()?),
             "--write" => read.write = Some(value()?.into()),
             "--alone" => read.alone = Some(value()?),
             other => {
                 return Err(format!(
-                    "`{other}` is not known; there are `--only`, `--profile`, `--rival` and \
-                     `--write`"
+                    "`{other}` is not known; there are `--only`, `--profile`, `--rival`, \
+                     `--postgres` and `--write`"
                 ));
             }
         }

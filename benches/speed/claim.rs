@@ -44,7 +44,7 @@ impl Outbox {
             // Room by room, which is how it is written fastest.
             let row = |number: &usize| sends::row(number / ROWS, *number, now);
             let rows = numbers.iter().map(row).collect::<Result<_>>()?;
-            enqueue(&fresh, rows).await?;
+            enqueue(&*fresh.store, rows).await?;
         }
         Ok(Self { fresh, lanes })
     }

@@ -18,6 +18,8 @@
 //! - **marks**: what it takes to look up an event among ten million that were handled.
 //! - **claim**: what it takes to claim rows of an outbox of a million, and where the first
 //!   row waits in ten thousand rooms.
+//! - **workers**: how sending grows with the bots that share one PostgreSQL, on a machine
+//!   that they share with it and with the homeserver.
 //!
 //! The store is a SQLite file that is synced on every commit, in cargo's folder for
 //! temporary files, because `/tmp` is often not on a disk. All sides talk to a homeserver
@@ -52,6 +54,7 @@ mod running;
 mod sends;
 mod table;
 mod took;
+mod workers;
 
 use std::{error::Error, fs, path::Path, process::ExitCode};
 

@@ -27,6 +27,10 @@ pub(crate) async fn ask(question: Question, arguments: &Arguments) -> Result<Vec
         Question::Order => order(sizes).await,
         Question::Marks => marks(sizes).await,
         Question::Claim => claim(sizes).await,
+        Question::Workers => match &arguments.postgres {
+            Some(url) => workers(sizes, url).await,
+            None => Ok(Vec::new()),
+        },
     }
 }
 
@@ -48,7 +52,7 @@ pub(crate) async fn profile(question: Question, sizes: &Sizes) -> Result<()> {
                 println!("{}", sends.ours().await?);
             }
         }
-        Question::Memory | Question::Marks | Question::Claim => {
+        Question::Memory | Question::Marks | Question::Claim | Question::Workers => {
             return Err(format!("`{}` has no profile", question.name()).into());
         }
     }
@@ -158,6 +162,30 @@ async fn order(sizes: &Sizes) -> Result<Vec<Line>> {
         line.rounds.push(rates(&ours, &plain));
     }
     Ok(vec![line])
+}
+
+/// How sending grows with the bots that share a database; the first line says what one is
+/// to plain requests.
+async fn workers(sizes: &Sizes, url: &str) -> Result<Vec<Line>> {
+    const MORE: [usize; 3] = [2, 4, 8];
+    let sends = sends_of(Question::Sends, sizes)?;
+    let question = |workers| format!("PostgreSQL, {workers} bots");
+    let mut alone = line(question(1), "plain HTTP", "rows/s", Target::None);
+    let mut more = MORE.map(|workers| line(question(workers), "1 bot", "rows/s", Target::None));
+    // Two are more than one wherever there is something left to share.
+    more[0].target = Target::AtLeast(1.0);
+    sends.shared(url, 1).await?;
+    for _ in 0..sizes.rounds {
+        let plain = sends.plain().await?;
+        let one = sends.shared(url, 1).await?;
+        alone.rounds.push(rates(&one, &plain));
+        for (workers, line) in MORE.into_iter().zip(&mut more) {
+            let ours = sends.shared(url, workers).await?;
+            let one = sends.shared(url, 1).await?;
+            line.rounds.push(rates(&ours, &one));
+        }
+    }
+    Ok([vec![alone], more.into()].concat())
 }
 
 fn sends_of(question: Question, sizes: &Sizes) -> Result<Sends> {

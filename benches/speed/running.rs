@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Result, homeserver::counter::Counter, plain::TOKEN, took::Took};
 
 /// Longer than any round on any machine takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A new store, on the same kind of disk as the build.
 pub(crate) struct Fresh {

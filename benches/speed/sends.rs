@@ -24,11 +24,11 @@ use crate::{
 
 /// Both sides of the questions about sending.
 pub(crate) struct Sends {
-    homeserver: Homeserver,
+    pub(crate) homeserver: Homeserver,
     plain: Plain,
-    rows: Vec<NewRow>,
+    pub(crate) rows: Vec<NewRow>,
     requests: Arc<Vec<Request>>,
-    in_flight: usize,
+    pub(crate) in_flight: usize,
 }
 
 struct Request {
@@ -59,7 +59,7 @@ impl Sends {
     /// it is encrypted, and for news, of which there are none.
     pub(crate) async fn ours(&self) -> Result<Took> {
         let fresh = Fresh::store()?;
-        enqueue(&fresh, self.rows.clone()).await?;
+        enqueue(&*fresh.store, self.rows.clone()).await?;
         let received = self.homeserver.count_messages(self.rows.len());
         let handler = |_: Event, _: Context| std::future::ready(Ok::<_, HandlerError>(()));
         let settings = Settings {
@@ -96,10 +96,10 @@ impl Sends {
 }
 
 /// Puts rows into the outbox, in one commit.
-pub(crate) async fn enqueue(fresh: &Fresh, rows: Vec<NewRow>) -> Result<()> {
+pub(crate) async fn enqueue(store: &impl StateStore, rows: Vec<NewRow>) -> Result<()> {
     let mut batch = Batch::new(Account::new(USER), SystemClock.now());
     batch.rows = rows;
-    match fresh.store.commit(batch).await? {
+    match store.commit(batch).await? {
         CommitOutcome::Applied => Ok(()),
         CommitOutcome::Stale(_) => Err("the rows were not enqueued".into()),
     }
