@@ -13,7 +13,7 @@ use super::synapse::{emptied, server};
 const KILLED_FOR: Duration = Duration::from_secs(20);
 
 /// Those of the step that tests on Synapse, too: with others cargo would build half of the dependencies anew.
-const FEATURES: &str = "matrix-bridge/real-server,matrix-bridge/postgres";
+const FEATURES: &str = "matrix-bridge/real-server,matrix-bridge/postgres-rustls";
 const BOT: &[&str] = &[
     "build",
     "--workspace",

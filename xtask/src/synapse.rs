@@ -29,7 +29,7 @@ const BOT: &[&str] = &[
     "--example",
     "room_router",
     "--features",
-    "matrix-bridge/real-server,matrix-bridge/postgres",
+    "matrix-bridge/real-server,matrix-bridge/postgres-rustls",
 ];
 
 /// Runs the tests against one Synapse, and then kills the bot there a few times.

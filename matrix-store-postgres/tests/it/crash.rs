@@ -39,7 +39,7 @@ fn numbered(n: u64) -> Batch {
 /// Several tasks commit while the server is killed; they go on when it is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_reported_survives_a_kill_of_the_server() {
-    let (mut server, folder) = server("kill", &[]).await;
+    let (mut server, folder) = server("kill").await;
     let config = PostgresConfig::new(&server.url()).unwrap();
     let store = Arc::new(config.max_connections(4).open().await.unwrap());
     let (next, mut reported, mut unknown) = (Arc::new(AtomicU64::new(0)), vec![], 0);

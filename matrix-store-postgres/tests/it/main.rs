@@ -9,4 +9,6 @@ mod opening;
 mod place;
 mod processes;
 mod sample;
+#[cfg(feature = "rustls")]
+mod tls;
 mod trouble;

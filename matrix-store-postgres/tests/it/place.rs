@@ -64,19 +64,21 @@ pub(crate) fn url() -> String {
     shared.url().to_owned()
 }
 
-/// A server that only this test has, to be killed, with these parameters.
-pub(crate) async fn server(name: &str, settings: &[(&str, &str)]) -> (Postgres, PathBuf) {
+/// A server that only this test has, to be killed.
+pub(crate) async fn server(name: &str) -> (Postgres, PathBuf) {
+    let (config, folder) = server_config(name).await;
+    let server = Postgres::start(config).await;
+    (server.expect("the server starts"), folder)
+}
+
+/// Such a server, to be started, and its folder.
+pub(crate) async fn server_config(name: &str) -> (ServerConfig, PathBuf) {
     let testkit = matrix_bridge_testkit::python::testkit_folder();
     let testkit = testkit.expect("the test lies in cargo's folder");
     let folder = testkit.join(format!("postgres-{name}-{}", unique()));
     let binaries = Binaries::find(&testkit, |_| {}).await;
     let binaries = binaries.expect("there is a server to run");
-    let mut config = ServerConfig::new(&binaries, &folder);
-    for (name, value) in settings {
-        config = config.setting(*name, *value);
-    }
-    let server = Postgres::start(config).await;
-    (server.expect("the server starts"), folder)
+    (ServerConfig::new(&binaries, &folder), folder)
 }
 
 fn unique() -> String {

@@ -57,7 +57,7 @@ async fn a_pool_without_connections_is_unavailable() {
 /// Calls fail while the server is away, and none has to be told that it is back.
 #[tokio::test]
 async fn a_server_that_was_restarted_is_found_again() {
-    let (mut server, folder) = server("restart", &[]).await;
+    let (mut server, folder) = server("restart").await;
     let config = PostgresConfig::new(&server.url()).unwrap();
     let store = config
         .takeover(Duration::from_secs(2))

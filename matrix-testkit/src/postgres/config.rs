@@ -11,6 +11,14 @@ pub struct PostgresConfig {
     pub(super) binaries: Binaries,
     pub(super) folder: PathBuf,
     pub(super) settings: Vec<(String, String)>,
+    pub(super) tls: Option<Tls>,
+}
+
+/// What a server encrypts connections with, as PEM.
+#[derive(Clone, Debug)]
+pub(super) struct Tls {
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
 impl PostgresConfig {
@@ -23,7 +31,18 @@ impl PostgresConfig {
             binaries: binaries.clone(),
             folder: folder.into(),
             settings: Vec::new(),
+            tls: None,
         }
+    }
+
+    /// Encrypts connections of who asks for it, with this certificate and key, as PEM.
+    #[must_use]
+    pub fn tls(mut self, certificate: &str, key: &str) -> Self {
+        self.tls = Some(Tls {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        });
+        self
     }
 
     /// Sets a parameter of the server's; the last of a name wins.

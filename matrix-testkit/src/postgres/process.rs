@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::config::PostgresConfig;
+use super::config::{PostgresConfig, Tls};
 use super::error::PostgresError;
 use crate::tail::tail_of;
 
@@ -79,6 +80,13 @@ impl Process {
         let chosen = chosen.map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in fixed.into_iter().chain(chosen) {
             command.arg("-c").arg(format!("{name}={value}"));
+        }
+        if let Some(tls) = &config.tls {
+            let [certificate, key] = write_tls(tls, folder)?;
+            command.args(["-c", "ssl=on", "-c"]);
+            command.arg(format!("ssl_cert_file={}", certificate.display()));
+            command.arg("-c");
+            command.arg(format!("ssl_key_file={}", key.display()));
         }
         let log = log(folder);
         let output = File::create(&log).map_err(PostgresError::io("create", &log))?;
@@ -169,6 +177,23 @@ async fn make_data(config: &PostgresConfig, folder: &Path) -> Result<(), Postgre
             tail: String::from_utf8_lossy(&output.stderr).into_owned(),
         }),
     }
+}
+
+/// Writes certificate and key where only the server's user reads them; returns the files.
+fn write_tls(tls: &Tls, folder: &Path) -> Result<[PathBuf; 2], PostgresError> {
+    let files = ["server.pem", "server.key"].map(|name| folder.join(name));
+    for (file, pem) in files.iter().zip([&tls.certificate, &tls.key]) {
+        let write = || {
+            fs::write(file, pem)?;
+            fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
+            match rustix::process::geteuid().is_root() {
+                true => std::os::unix::fs::chown(file, Some(NOBODY), Some(NOBODY)),
+                false => Ok(()),
+            }
+        };
+        write().map_err(PostgresError::io("write", file))?;
+    }
+    Ok(files)
 }
 
 /// A command under the guard, as a user that PostgreSQL accepts and that owns the folder.
