@@ -6,6 +6,7 @@ use matrix_bridge_core::{
     Batch, ClaimRequest, CommitOutcome, LeaseOutcome, OutboundQueue as _, Owner, Settlement, Stale,
     StateStore as _, Timestamp, Verdict,
 };
+use matrix_bridge_store_postgres::PostgresStore;
 
 use crate::{
     place::Place,
@@ -15,6 +16,12 @@ use crate::{
 /// Soon enough for a test, and longer than a busy machine takes for nothing.
 const TAKEOVER: Duration = Duration::from_secs(2);
 
+/// Waits until the store is told of something, as long as a busy machine may take.
+async fn told(store: &PostgresStore) {
+    let told = tokio::time::timeout(Duration::from_secs(60), store.changed()).await;
+    told.expect("the store is told");
+}
+
 /// What another process enqueues is heard of, not only found by looking.
 #[tokio::test]
 async fn rows_of_another_process_are_told() {
@@ -23,10 +30,10 @@ async fn rows_of_another_process_are_told() {
         [place.config("a"), place.config("a")].map(|config| config.takeover(TAKEOVER));
     let (one, other) = (one.open().await.unwrap(), other.open().await.unwrap());
     // That it listens is the first thing that it tells itself.
-    other.changed().await;
+    told(&other).await;
 
     // Who was alone a moment ago finds out that it no longer is.
-    let told = async {
+    let telling = async {
         let mut n = 0;
         loop {
             enqueue(&one, vec![row(&n.to_string(), "lane")])
@@ -37,8 +44,8 @@ async fn rows_of_another_process_are_told() {
         }
     };
     tokio::select! {
-        () = other.changed() => {}
-        () = told => {}
+        () = told(&other) => {}
+        () = telling => {}
     }
 
     assert!(!other.claim(claim()).await.unwrap().is_empty());
@@ -54,12 +61,12 @@ async fn who_is_gone_keeps_no_claims() {
         .unwrap();
     let claimed = gone.claim(claim()).await.unwrap();
     let other = place.config("a").takeover(TAKEOVER).open().await.unwrap();
-    other.changed().await;
+    told(&other).await;
     assert_eq!(other.claim(claim()).await.unwrap(), [], "it is claimed");
 
     // Not closed: as if it had been killed.
     drop(gone);
-    other.changed().await;
+    told(&other).await;
 
     let again = other.claim(claim()).await.unwrap();
     assert_eq!(again.len(), 1);
@@ -96,7 +103,7 @@ async fn who_is_there_keeps_its_claims() {
 
     // Until the other one has found out who is gone, it looked at us many times.
     let found = loop {
-        other.changed().await;
+        told(&other).await;
         let found = other.claim(claim()).await.unwrap();
         if !found.is_empty() {
             break found;
