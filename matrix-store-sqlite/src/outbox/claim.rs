@@ -23,12 +23,14 @@ const TOKEN: &str = "UPDATE sequence SET value = value + 1 WHERE name = 'claim' 
 /// A former claim that ran out ends for all its rows, also those not taken now.
 pub(super) const END_FORMER: &str = "\
     UPDATE outbox SET token = NULL WHERE token = (SELECT token FROM lane WHERE lane = ?1)";
-/// As far as the first row that blocks the lane.
+/// As far as the first row that blocks the lane. The lane's own index is named, or all rows
+/// in their order, as far as the lane's, look as good.
 pub(super) const FIRST_ROWS: &str = concat!(
     "SELECT ",
     row::columns!(),
-    " FROM outbox WHERE lane = ?1 AND state = 0 AND id < coalesce(( \
-        SELECT id FROM outbox WHERE lane = ?1 AND state = 1 AND blocks = 1 \
+    " FROM outbox INDEXED BY outbox_line WHERE lane = ?1 AND state = 0 AND id < coalesce(( \
+        SELECT id FROM outbox INDEXED BY outbox_blocking \
+        WHERE lane = ?1 AND state = 1 AND blocks = 1 \
         ORDER BY id LIMIT 1), 9223372036854775807) ORDER BY id LIMIT ?2"
 );
 const TAKE_ROW: &str = "\

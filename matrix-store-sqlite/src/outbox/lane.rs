@@ -14,13 +14,15 @@ use crate::{
 /// lane come after it.
 const APPEND: &str = "\
     INSERT INTO lane (lane, head, ready, sender, class) VALUES (?1, ?2, \
-    CASE WHEN EXISTS (SELECT 1 FROM outbox WHERE lane = ?1 AND state = 1 AND blocks = 1) \
+    CASE WHEN EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_blocking \
+    WHERE lane = ?1 AND state = 1 AND blocks = 1) \
     THEN NULL ELSE ?3 END, ?4, ?5) ON CONFLICT (lane) DO NOTHING";
 pub(super) const HEAD: &str = "\
-    SELECT id, due, sender, class FROM outbox WHERE lane = ?1 AND state = 0 \
-    ORDER BY id LIMIT 1";
+    SELECT id, due, sender, class FROM outbox INDEXED BY outbox_line \
+    WHERE lane = ?1 AND state = 0 ORDER BY id LIMIT 1";
 pub(super) const BLOCKING: &str = "\
-    SELECT id FROM outbox WHERE lane = ?1 AND state = 1 AND blocks = 1 ORDER BY id LIMIT 1";
+    SELECT id FROM outbox INDEXED BY outbox_blocking \
+    WHERE lane = ?1 AND state = 1 AND blocks = 1 ORDER BY id LIMIT 1";
 const FREED: &str = "SELECT freed FROM lane WHERE lane = ?1";
 pub(super) const CLAIM: &str = "\
     SELECT token, until FROM lane WHERE lane = ?1 \

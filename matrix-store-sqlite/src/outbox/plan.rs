@@ -37,7 +37,8 @@ const READ_IN_PART: &[&str] = &[
 ];
 
 /// `rows` waiting rows in ten lanes, as many parked ones in these and in ten blocked
-/// lanes, as many outcomes, and as many entries of one inbox.
+/// lanes, then a lane whose rows are the last of all, as many outcomes, and as many entries
+/// of one inbox.
 const FILL: &str = "\
     CREATE TEMP TABLE n AS WITH RECURSIVE n (n) AS \
     (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {rows}) SELECT n FROM n; \
@@ -51,6 +52,9 @@ const FILL: &str = "\
     iif(n % 5 = 0, 'blocked ', 'lane ') || (n / 5 % 10), n, \
     CAST('{\"action\":\"Join\",\"address\":{\"Room\":\"!a:b\"},\"cause\":null,\"deadline\":null,' || \
     '\"order\":\"GoOn\",\"link\":null}' AS BLOB) FROM n; \
+    INSERT INTO outbox (state, due, created, class, sender, transaction_id, lane, key, body) \
+    SELECT state, due, created, class, sender, 'late ' || id, 'late', 'late ' || id, body \
+    FROM outbox WHERE key IN ('1', '2', '3'); \
     INSERT INTO outcome (at, key) SELECT n, n FROM n; \
     INSERT INTO inbox (account, room, received, sent, is_catch_up, attempts, due, gap) \
     VALUES ('@bot:example.org', '!a:b', 1, 1, 0, 0, 1, CAST('{\"from\":null,\"to\":null,' || \
@@ -70,6 +74,7 @@ fn with_rows(rows: u32) -> Connection {
             lane::refresh(&connection, &lane, None).unwrap();
         }
     }
+    lane::refresh(&connection, &LaneId::new("late"), None).unwrap();
     connection
 }
 
@@ -87,7 +92,7 @@ fn steps(connection: &Connection) -> i32 {
         )],
     };
     let claims = claim::claim(connection, &request).unwrap();
-    assert_eq!(claims.len(), 10);
+    assert_eq!(claims.len(), 11);
     let settlements = claims.iter().flat_map(|claim| {
         claim.rows.iter().map(|row| Settlement {
             row: row.id,
