@@ -110,7 +110,9 @@ fn keys_that_are_missing() {
         ),
         (
             "state_store",
-            "the path of the store's file, here or in MATRIX_STATE_STORE".to_owned(),
+            "the path of the store's file, or postgres://user:password@host/database, here or in \
+             MATRIX_STATE_STORE"
+                .to_owned(),
         ),
     ];
     for (key, expected) in table {
@@ -147,6 +149,10 @@ fn values_that_do_not_fit() {
         (
             "grace = \"1 hour\"",
             format!("grace: found \"1 hour\", expected {span}"),
+        ),
+        (
+            "takeover = \"500ms\"",
+            "takeover: found \"500ms\", expected a span of a second or more".to_owned(),
         ),
         (
             "device_name = []",

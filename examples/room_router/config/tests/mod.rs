@@ -245,3 +245,13 @@ fn a_token_is_not_shown() {
 
     assert!(!format!("{config:?}").contains("syt_secret"));
 }
+
+#[test]
+fn a_store_is_a_file_or_a_database_whose_address_is_not_shown() {
+    let read = |text: &str| StorePlace::read(text.into());
+    let url = "postgres://bot:hunter2@localhost/bridge";
+
+    assert_eq!(read("bot.db"), StorePlace::File("bot.db".into()));
+    assert_eq!(read(url), StorePlace::Postgres(url.to_owned()));
+    assert!(!format!("{:?}", read(url)).contains("hunter2"));
+}
