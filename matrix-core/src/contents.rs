@@ -11,7 +11,7 @@ use crate::{
     RoomFacts, Row, SourceId, StoreError, Timestamp, ValueKey,
 };
 
-/// A store that can be [copied](crate::copy) into another, and another into it.
+/// A store that can be [copied](crate::copy()) into another, and another into it.
 ///
 /// Nobody works on it meanwhile: it is opened for nothing but this.
 #[async_trait]

@@ -9,7 +9,7 @@ use crate::Account;
 /// The first 16 bytes of the SHA-256 of an account and an id. Not even somebody who
 /// chooses event ids finds two with one digest in less than 2^64 tries.
 ///
-/// All stores keep marks by it, so that they can be [copied](crate::copy) from one to
+/// All stores keep marks by it, so that they can be [copied](crate::copy()) from one to
 /// another.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Digest([u8; Self::LEN]);
